@@ -1,0 +1,1 @@
+"""Multiplexed gradient descent for hardware neural networks."""

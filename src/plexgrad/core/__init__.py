@@ -1,0 +1,1 @@
+"""Nouns: contracts, probes, readings, the clock, the record. No algorithm, no I/O."""

@@ -1,0 +1,108 @@
+r"""Random bits as a pure function of (key, slot, word), by add, rotate and xor only.
+
+Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy
+as 1, 2, 3", doi:10.1145/2063384.2063405). The counter is `(slot, pair)`; its two output
+words are words `2 * pair` and `2 * pair + 1` of the slot, and bit `p % 32` of word
+`p // 32` belongs to item `p`. A bit of 1 means the sign -1. The same few lines run in
+NumPy, C or Verilog, so a chip can make its own codes from twelve bytes.
+
+The shuffle is the swap-or-not network of Hoang, Morris and Rogaway (2012,
+doi:10.1007/978-3-642-32009-5_1): a bijection on [0, n) for any n, item by item.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, Shaped, UInt32
+
+STATIC_SLOT = 0xFFFF_FFFF
+"""The slot whose bits hold what stays fixed for a run; no run may reach it."""
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD1_1BDA
+
+
+def key_words(key: Key[Array, ""]) -> UInt32[Array, "2"]:
+    """The two 32-bit words of a threefry key."""
+    words = jax.random.key_data(key)
+    if words.shape != (2,):
+        raise ValueError(
+            "key must be a threefry2x32 key (two 32-bit words), "
+            f"got {jax.random.key_impl(key)} with {words.shape[-1]} words"
+        )
+    return words
+
+
+def threefry2x32(
+    key: UInt32[Array, "2"],
+    high: Shaped[Array, "..."] | int,
+    low: Shaped[Array, "..."] | int,
+) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
+    """Threefry-2x32-20 of the counter `(high, low)`."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(_PARITY))
+    x0 = jnp.asarray(high, jnp.uint32) + schedule[0]
+    x1 = jnp.asarray(low, jnp.uint32) + schedule[1]
+    for block in range(5):
+        for rotation in _ROTATIONS[block % 2]:
+            x0 = x0 + x1
+            x1 = (x1 << rotation) | (x1 >> (32 - rotation))
+            x1 = x1 ^ x0
+        x0 = x0 + schedule[(block + 1) % 3]
+        x1 = x1 + schedule[(block + 2) % 3] + jnp.uint32(block + 1)
+    return x0, x1
+
+
+def words(
+    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int
+) -> UInt32[Array, "slots count"]:
+    """The first `count` words of each slot."""
+    pairs = jnp.arange(-(-count // 2), dtype=jnp.uint32)
+    first, second = threefry2x32(key_words(key), slots[:, None], pairs[None, :])
+    both = jnp.stack([first, second], axis=-1).reshape(len(slots), -1)
+    return both[:, :count]
+
+
+def signs(
+    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int
+) -> Float[Array, "slots count"]:
+    """`count` independent signs, -1.0 or +1.0 in float32, for each slot."""
+    packed = words(key, slots, -(-count // 32))
+    shifts = jnp.arange(32, dtype=jnp.uint32)
+    bits = (packed[:, :, None] >> shifts) << 31
+    ones = jax.lax.bitcast_convert_type(bits | jnp.uint32(0x3F80_0000), jnp.float32)
+    return ones.reshape(len(slots), -1)[:, :count]
+
+
+def static_signs(key: Key[Array, ""], count: int) -> Float[Array, " count"]:
+    """`count` signs that stay fixed for the whole run."""
+    return signs(key, jnp.array([STATIC_SLOT], jnp.uint32), count)[0]
+
+
+def uniform(bits: UInt32[Array, "..."]) -> Float[Array, "..."]:
+    """Words as float32 in (0, 1): the top 23 bits, centred in their bin."""
+    return ((bits >> 9).astype(jnp.float32) + 0.5) * jnp.float32(2.0**-23)
+
+
+def mix(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
+    """A 32-bit integer hash (Wellons' lowbias32): a bijection on words."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB_352D)
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846C_A68B)
+    return x ^ (x >> 16)
+
+
+def shuffle(
+    index: UInt32[Array, "*shape"],
+    size: int,
+    seed: tuple[UInt32[Array, ""], UInt32[Array, ""]],
+) -> UInt32[Array, "*shape"]:
+    """Where a random permutation of [0, size) sends `index`."""
+    rounds = 2 * max(size - 1, 1).bit_length() + 8
+    for number in range(rounds):
+        pivot = mix(seed[0] + jnp.uint32(0x9E37_79B9 * (number + 1) & 0xFFFF_FFFF))
+        pivot = pivot % jnp.uint32(size)
+        salt = mix(seed[1] ^ jnp.uint32(0x85EB_CA6B * (number + 1) & 0xFFFF_FFFF))
+        mirror = jnp.where(
+            index <= pivot, pivot - index, pivot + jnp.uint32(size) - index
+        )
+        swap = mix(jnp.maximum(index, mirror) ^ salt) >> 31
+        index = jnp.where(swap == 1, mirror, index)
+    return index

@@ -1,0 +1,216 @@
+"""The three contracts: a code, an estimator, a chip.
+
+A subclass is a frozen dataclass whose fields say everything about it, so it is
+hashable (a static argument of jit), comparable, and can be written to a record.
+Classes are abstract or final. `demo()` gives a small valid instance, by which the laws
+in `tests/laws` find and check every class.
+"""
+
+import abc
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree, UInt32
+
+from plexgrad.core.clock import Clock
+from plexgrad.core.layout import Layout, add, scale
+from plexgrad.core.probe import Probe, Reading, Slots
+from plexgrad.core.validate import positive_int
+
+BLOCK_FLOATS = 2**20
+"""Pattern entries held at once where slots are processed in blocks (4 MiB)."""
+
+
+class AbstractCode(abc.ABC):
+    """A pure function of (key, slot, parameter): the perturbation each one gets."""
+
+    amplitude: float
+
+    @abc.abstractmethod
+    def block(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> PyTree:
+        """The patterns of any slots in any order: a tree of (slots, *leaf.shape)."""
+
+    @classmethod
+    @abc.abstractmethod
+    def demo(cls) -> "AbstractCode":
+        """A small valid instance, for laws and examples."""
+
+    def period(self, like: PyTree | Layout) -> int | None:
+        """Slots after which all codes are exactly orthogonal, or None if never."""
+        return None
+
+    def power(self, like: PyTree | Layout) -> float:
+        """Mean square of one parameter's code."""
+        return self.amplitude**2
+
+    def factors(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> list[tuple[Float[Array, "slots rows"], Float[Array, "slots columns"]]] | None:
+        """Row and column signs of every leaf if each slot is rank-1, else None."""
+        return None
+
+    def excess(self, slots: int, like: PyTree | Layout) -> float:
+        """Relative error power of the gradient averaged over `slots` patterns.
+
+        E|estimate|^2 = |g|^2 (1 + excess) on a linear cost. For independent signs it
+        is (P - 1) / slots; for codes of period T it vanishes at multiples of T.
+        """
+        cross = Layout.of(like).size - 1
+        period = self.period(like)
+        if period is None or period < 2:
+            return cross / slots
+        rest = slots % period
+        return cross * rest * (period - rest) / ((period - 1) * slots**2)
+
+    def demodulate(
+        self,
+        key: Key[Array, ""],
+        slots: UInt32[Array, " slots"],
+        signal: Float[Array, " slots"],
+        like: PyTree | Layout,
+    ) -> PyTree:
+        """Sum over slots of signal times code, over (slots x power): the gradient.
+
+        This is the reference, a correlation over blocks of bounded memory; codes with
+        a fast transform override it with the same meaning.
+        """
+        layout = Layout.of(like)
+        width = max(1, min(len(slots), BLOCK_FLOATS // layout.size))
+        pad = -len(slots) % width
+        rows = (
+            jnp.pad(slots, (0, pad)).reshape(-1, width),
+            jnp.pad(signal, (0, pad)).reshape(-1, width),
+        )
+
+        def correlate(total: PyTree, row: tuple) -> tuple[PyTree, None]:
+            patterns = self.block(key, row[0], layout)
+            part = jax.tree.map(
+                lambda leaf: jnp.tensordot(row[1].astype(leaf.dtype), leaf, 1), patterns
+            )
+            return add(total, part), None
+
+        zero = layout.unflatten(jnp.zeros(layout.size))
+        if len(rows[0]) == 1:
+            total, _ = correlate(zero, (rows[0][0], rows[1][0]))
+        else:
+            total, _ = jax.lax.scan(correlate, zero, rows)
+        return scale(total, 1 / (len(slots) * self.power(layout)))
+
+
+class AbstractEstimator(abc.ABC):
+    """Proposes a probe, learns from the reading. Never holds the chip."""
+
+    probe: ClassVar[type]
+
+    @abc.abstractmethod
+    def ask(self, key: Key[Array, ""], slots: Slots, params: PyTree) -> Probe:
+        """What to measure in these slots."""
+
+    @abc.abstractmethod
+    def tell(self, probe: Any, reading: Reading) -> PyTree:
+        """The gradient, as a mean over the probe's slots, before `shrinkage`."""
+
+    def shrinkage(self, patterns: int, like: PyTree | Layout) -> float:
+        """Factor on an estimate that averaged this many patterns."""
+        return 1.0
+
+    @abc.abstractmethod
+    def evaluations(self, clock: Clock, slots: int) -> int:
+        """Cost evaluations a chip makes in the first `slots` slots of a run."""
+
+    @classmethod
+    @abc.abstractmethod
+    def demo(cls) -> "AbstractEstimator":
+        """A small valid instance, for laws and examples."""
+
+
+class AbstractChip(abc.ABC):
+    """Something with parameters and a cost: silicon, or a model of it."""
+
+    accepts: ClassVar[tuple[type, ...]]
+
+    @abc.abstractmethod
+    def measure(
+        self, params: PyTree, probe: Any, batch: PyTree, key: Key[Array, ""]
+    ) -> Reading:
+        """The answer to a probe.
+
+        Leaves of `batch` have a leading axis of samples; the probe's slots are dealt
+        evenly to them, in order. `key` is the run's noise key; what is random in a
+        slot folds in the slot.
+        """
+
+    def write(self, params: PyTree, update: PyTree, key: Key[Array, ""]) -> PyTree:
+        """The parameters after an update is written. Ideal here: their sum."""
+        return add(params, update)
+
+    @classmethod
+    @abc.abstractmethod
+    def demo(cls) -> "AbstractChip":
+        """A small valid instance, for laws and examples."""
+
+    def refuse_foreign(self, estimator: AbstractEstimator) -> None:
+        """Raise TypeError, naming both, if this chip cannot answer the estimator."""
+        if not issubclass(estimator.probe, self.accepts):
+            mine = ", ".join(kind.__name__ for kind in self.accepts)
+            raise TypeError(
+                f"{type(self).__name__} accepts {mine}, but "
+                f"{type(estimator).__name__} asks with a {estimator.probe.__name__}"
+            )
+
+    def value_and_gradient(
+        self,
+        params: PyTree,
+        batch: PyTree,
+        estimator: AbstractEstimator,
+        slots: int,
+        key: Key[Array, ""],
+        start: int | UInt32[Array, ""] = 0,
+    ) -> tuple[Float[Array, ""], PyTree]:
+        """Cost at rest and one gradient estimate on one batch. Can be jitted.
+
+        Memory stays bounded: slots are measured block by block.
+        """
+        slots = positive_int("slots", slots)
+        self.refuse_foreign(estimator)
+        layout = Layout.of(params)
+        key_code, key_noise = jax.random.split(key)
+        held = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], batch)
+        first = jnp.asarray(start, jnp.uint32)
+
+        def measured(offset: Array | int, count: int) -> tuple[Array, PyTree]:
+            here = Slots(first + jnp.asarray(offset, jnp.uint32), count)
+            probe = estimator.ask(key_code, here, params)
+            reading = self.measure(params, probe, held, key_noise)
+            share = count / slots
+            return reading.cost * share, scale(estimator.tell(probe, reading), share)
+
+        width = max(1, min(slots, BLOCK_FLOATS // layout.size))
+        blocks, rest = divmod(slots, width)
+        total = (jnp.float32(0.0), layout.unflatten(jnp.zeros(layout.size)))
+        if blocks:
+
+            def step(carry: PyTree, offset: Array) -> tuple[PyTree, None]:
+                return add(carry, measured(offset, width)), None
+
+            offsets = jnp.arange(blocks, dtype=jnp.uint32) * jnp.uint32(width)
+            total, _ = jax.lax.scan(step, total, offsets)
+        if rest:
+            total = add(total, measured(blocks * width, rest))
+        value, gradient = total
+        return value, scale(gradient, estimator.shrinkage(slots, layout))
+
+    def gradient(
+        self,
+        params: PyTree,
+        batch: PyTree,
+        estimator: AbstractEstimator,
+        slots: int,
+        key: Key[Array, ""],
+        start: int | UInt32[Array, ""] = 0,
+    ) -> PyTree:
+        """One gradient estimate on one batch, as `value_and_gradient` makes it."""
+        return self.value_and_gradient(params, batch, estimator, slots, key, start)[1]

@@ -1,0 +1,69 @@
+"""Frozen dataclasses to plain data and back: `{"kind": "Walsh", "amplitude": 0.01}`.
+
+Names in specs are class names, so nothing has to be registered: the classes of a
+package are found by crawling its modules.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def concrete(package: ModuleType, base: type[T]) -> Iterator[type[T]]:
+    """Concrete subclasses of `base` defined in the modules of `package`."""
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            mine = cls.__module__ == module.__name__
+            if mine and issubclass(cls, base) and not inspect.isabstract(cls):
+                yield cls
+
+
+def to_spec(thing: Any) -> Any:
+    """A frozen dataclass (nested ones, tuples and mappings too) as plain data."""
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        fields = {
+            field.name: to_spec(getattr(thing, field.name))
+            for field in dataclasses.fields(thing)
+            if field.init
+        }
+        return {"kind": type(thing).__name__, **fields}
+    if isinstance(thing, Mapping):
+        return {str(key): to_spec(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [to_spec(value) for value in thing]
+    if thing is None or isinstance(thing, str | bool | int | float):
+        return thing
+    raise TypeError(f"a spec holds plain data and dataclasses, got {thing!r}")
+
+
+def from_spec(spec: Any, kinds: Mapping[str, type]) -> Any:
+    """The inverse of `to_spec`, with `kinds` naming the classes.
+
+    Raises ValueError for an unknown kind or field, with the names that are known.
+    """
+    if isinstance(spec, list | tuple):
+        return tuple(from_spec(value, kinds) for value in spec)
+    if not isinstance(spec, Mapping):
+        return spec
+    fields = {key: from_spec(value, kinds) for key, value in spec.items()}
+    if "kind" not in fields:
+        return fields
+    kind = fields.pop("kind")
+    if kind not in kinds:
+        known = ", ".join(sorted(kinds))
+        raise ValueError(f"kind must be one of {known}; got {kind!r}")
+    cls = kinds[kind]
+    known_fields = {field.name for field in dataclasses.fields(cls) if field.init}
+    if unknown := set(fields) - known_fields:
+        raise ValueError(
+            f"{kind} has the fields {', '.join(sorted(known_fields))}; "
+            f"got {', '.join(sorted(unknown))}"
+        )
+    return cls(**fields)

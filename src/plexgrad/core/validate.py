@@ -1,0 +1,57 @@
+"""Complaints at the door, in one form: the name, the rule, the value."""
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+
+
+def positive_int(name: str, value: object, most: int | None = None) -> int:
+    """`value` as an int of at least 1, or a ValueError that names it."""
+    return int_at_least(name, value, 1, most)
+
+
+def int_at_least(name: str, value: object, least: int, most: int | None = None) -> int:
+    """`value` as an int in [least, most], or a ValueError that names it."""
+    rule = f"an integer of at least {least}"
+    if most is not None:
+        rule += f" and at most {most}"
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be {rule}, got {value!r}")
+    number = int(value)
+    if number < least or (most is not None and number > most):
+        raise ValueError(f"{name} must be {rule}, got {value!r}")
+    return number
+
+
+def positive(name: str, value: object) -> float:
+    """`value` as a finite float above 0, or a ValueError that names it."""
+    number = finite(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} must be above 0, got {value!r}")
+    return number
+
+
+def finite(name: str, value: object) -> float:
+    """`value` as a finite float, or a ValueError that names it."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def in_range(name: str, value: object, low: float, high: float) -> float:
+    """`value` as a float in [low, high), or a ValueError that names it."""
+    number = finite(name, value)
+    if not low <= number < high:
+        raise ValueError(f"{name} must be in [{low}, {high}), got {value!r}")
+    return number
+
+
+def one_of(name: str, value: object, allowed: Collection[str]) -> str:
+    """`value` if it is one of the `allowed` words, or a ValueError that names it."""
+    if value not in allowed:
+        words = ", ".join(repr(word) for word in allowed)
+        raise ValueError(f"{name} must be one of {words}, got {value!r}")
+    return str(value)
