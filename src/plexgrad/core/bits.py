@@ -67,7 +67,7 @@ def signs(
     """`count` independent signs, -1.0 or +1.0 in float32, for each slot."""
     packed = words(key, slots, -(-count // 32))
     shifts = jnp.arange(32, dtype=jnp.uint32)
-    bits = (packed[:, :, None] >> shifts) << 31
+    bits = (packed[:, :, None] >> shifts[None, None, :]) << 31
     ones = jax.lax.bitcast_convert_type(bits | jnp.uint32(0x3F80_0000), jnp.float32)
     return ones.reshape(len(slots), -1)[:, :count]
 
@@ -92,9 +92,9 @@ def mix(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
 def shuffle(
     index: UInt32[Array, "*shape"],
     size: int,
-    seed: tuple[UInt32[Array, ""], UInt32[Array, ""]],
+    seed: tuple[UInt32[Array, "..."], UInt32[Array, "..."]],
 ) -> UInt32[Array, "*shape"]:
-    """Where a random permutation of [0, size) sends `index`."""
+    """Where the random permutation of [0, size) named by `seed` sends `index`."""
     rounds = 2 * max(size - 1, 1).bit_length() + 8
     for number in range(rounds):
         pivot = mix(seed[0] + jnp.uint32(0x9E37_79B9 * (number + 1) & 0xFFFF_FFFF))

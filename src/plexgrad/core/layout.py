@@ -31,8 +31,8 @@ class Layout:
             return like
         leaves, treedef = jax.tree.flatten(like)
         leaves = [x if hasattr(x, "shape") else jnp.asarray(x) for x in leaves]
-        if not leaves:
-            raise ValueError("params must hold at least one array, got an empty tree")
+        if not any(math.prod(leaf.shape) for leaf in leaves):
+            raise ValueError(f"params must hold at least one number, got {like!r}")
         for leaf in leaves:
             if not jnp.issubdtype(leaf.dtype, jnp.floating):
                 raise ValueError(f"params must be floating point, got {leaf.dtype}")
@@ -75,7 +75,7 @@ class Layout:
 
     def flatten(self, tree: PyTree) -> Float[Array, "*lead P"]:
         """A tree of this layout (or a stack of them) as a flat array."""
-        leaves = self.treedef.flatten_up_to(tree)
+        leaves = map(jnp.asarray, self.treedef.flatten_up_to(tree))
         flat = []
         for leaf, shape in zip(leaves, self.shapes, strict=True):
             lead = leaf.shape[: leaf.ndim - len(shape)]
@@ -110,5 +110,5 @@ def dot(tree: PyTree, other: PyTree) -> Float[Array, ""]:
 
 def cosine(tree: PyTree, other: PyTree) -> Float[Array, ""]:
     """Cosine of the angle between two trees seen as flat vectors."""
-    norms = jnp.sqrt(dot(tree, tree) * dot(other, other))
+    norms = jnp.sqrt(dot(tree, tree)) * jnp.sqrt(dot(other, other))
     return dot(tree, other) / jnp.where(norms == 0, 1.0, norms)

@@ -5,16 +5,14 @@ reference. Whoever needs numbers makes them from it.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
+from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout
-
-if TYPE_CHECKING:
-    from plexgrad.core.contracts import AbstractCode
 
 Reference = Literal["baseline", "antithetic"]
 
@@ -51,7 +49,7 @@ class WeightProbe:
 
     key: Key[Array, ""]
     slots: Slots
-    code: "AbstractCode" = _static()
+    code: AbstractCode = _static()
     layout: Layout = _static()
     reference: Reference = _static()
 

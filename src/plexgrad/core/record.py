@@ -88,7 +88,7 @@ class Record:
             raise FileNotFoundError(f"no record at {path}")
         try:
             return cls.from_json(json.loads(path.read_text()))
-        except (json.JSONDecodeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a record: {error}") from error
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,8 @@ def to_spec(thing: Any) -> Any:
         return {str(key): to_spec(value) for key, value in thing.items()}
     if isinstance(thing, list | tuple):
         return [to_spec(value) for value in thing]
+    if isinstance(thing, np.generic):
+        thing = thing.item()
     if thing is None or isinstance(thing, str | bool | int | float):
         return thing
     raise TypeError(f"a spec holds plain data and dataclasses, got {thing!r}")
@@ -56,7 +60,7 @@ def from_spec(spec: Any, kinds: Mapping[str, type]) -> Any:
     if "kind" not in fields:
         return fields
     kind = fields.pop("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         known = ", ".join(sorted(kinds))
         raise ValueError(f"kind must be one of {known}; got {kind!r}")
     cls = kinds[kind]

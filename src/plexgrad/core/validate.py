@@ -35,7 +35,10 @@ def finite(name: str, value: object) -> float:
     """`value` as a finite float, or a ValueError that names it."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
     return number
@@ -51,7 +54,7 @@ def in_range(name: str, value: object, low: float, high: float) -> float:
 
 def one_of(name: str, value: object, allowed: Collection[str]) -> str:
     """`value` if it is one of the `allowed` words, or a ValueError that names it."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         words = ", ".join(repr(word) for word in allowed)
         raise ValueError(f"{name} must be one of {words}, got {value!r}")
-    return str(value)
+    return value

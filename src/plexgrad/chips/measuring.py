@@ -1,0 +1,118 @@
+"""How a simulated chip measures a probe: the materialised reference.
+
+Every pattern of the block is written out and the cost is taken at params + pattern.
+This defines what a measurement means; faster engines must agree with it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from plexgrad.core.layout import Layout, add, subtract
+from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
+
+Cost = Callable[[PyTree, PyTree], Any]
+
+LANE_FLOATS = 2**18
+"""Perturbed parameters held side by side (1 MiB: they should stay in cache)."""
+
+
+def measure(
+    cost: Cost, params: PyTree, probe: Probe, batch: PyTree, lanes: int | None = None
+) -> Reading:
+    """Answer a probe with `cost(params, sample)`, a scalar.
+
+    Leaves of `batch` have a leading axis of samples, to which the slots are dealt
+    evenly. At most `lanes` slots are evaluated side by side (None: as many as stay in
+    cache).
+    """
+    samples = _samples(batch)
+
+    def scalar(at: PyTree, sample: PyTree) -> Float[Array, ""]:
+        value = jnp.asarray(cost(at, sample))
+        if value.shape != ():
+            raise ValueError(f"the cost must be a scalar, got shape {value.shape}")
+        return value.astype(jnp.promote_types(value.dtype, jnp.float32))
+
+    if isinstance(probe, GradientProbe):
+        costs, gradients = _over(
+            jax.value_and_grad(scalar), batch, samples, lanes or samples, params
+        )
+        gradient = jax.tree.map(lambda leaf: jnp.mean(leaf, 0), gradients)
+        evaluations = probe.evaluations(samples)
+        return Reading(_mean(costs), gradient=gradient, evaluations=evaluations)
+    return _measure_weights(scalar, params, probe, batch, samples, lanes)
+
+
+def _measure_weights(
+    cost: Cost,
+    params: PyTree,
+    probe: WeightProbe,
+    batch: PyTree,
+    samples: int,
+    lanes: int | None,
+) -> Reading:
+    each, rest = divmod(probe.slots.count, samples)
+    if rest:
+        raise ValueError(
+            "a probe's slots must be dealt evenly to the samples of the batch, "
+            f"got {probe.slots.count} slots and {samples} samples"
+        )
+    if lanes is None:
+        lanes = max(1, LANE_FLOATS // Layout.of(params).size)
+
+    def sample_slots(at: PyTree, dealt: tuple) -> tuple[Array, Array]:
+        sample, patterns = dealt
+
+        def slot(at: PyTree, pattern: PyTree) -> tuple[Array, Array]:
+            up = cost(add(at, pattern), sample)
+            if probe.reference == "baseline":
+                return up, up
+            down = cost(subtract(at, pattern), sample)
+            return (up - down) / 2, (up + down) / 2
+
+        signal, level = _over(slot, patterns, each, lanes, at)
+        if probe.reference == "antithetic":
+            return signal, jnp.mean(level)
+        rest_cost = cost(at, sample)
+        return signal - rest_cost, rest_cost
+
+    patterns = jax.tree.map(
+        lambda leaf: leaf.reshape(samples, each, *leaf.shape[1:]), probe.patterns()
+    )
+    signal, levels = _over(
+        sample_slots, (batch, patterns), samples, max(1, lanes // each), params
+    )
+    return Reading(
+        cost=_mean(levels),
+        signal=signal.reshape(-1).astype(jnp.float32),
+        evaluations=probe.evaluations(samples),
+    )
+
+
+def _over(
+    function: Callable, items: PyTree, count: int, lanes: int, params: PyTree
+) -> Any:
+    """`function(params, item)` for every item, `lanes` at a time."""
+    if count == 1:
+        first = jax.tree.map(lambda leaf: leaf[0], items)
+        return jax.tree.map(lambda leaf: leaf[None], function(params, first))
+    if lanes >= count:
+        return jax.vmap(function, in_axes=(None, 0))(params, items)
+    size = lanes if lanes > 1 else None
+    return jax.lax.map(lambda item: function(params, item), items, batch_size=size)
+
+
+def _mean(costs: Float[Array, " samples"]) -> Float[Array, ""]:
+    return jnp.mean(costs).astype(jnp.float32)
+
+
+def _samples(batch: PyTree) -> int:
+    leaves = jax.tree.leaves(batch)
+    counts = {leaf.shape[0] for leaf in leaves}
+    if len(counts) > 1:
+        raise ValueError(f"leaves of a batch must agree in samples, got {counts}")
+    return counts.pop() if counts else 1

@@ -1,0 +1,67 @@
+r"""Rank-1 random code: row signs times column signs, redrawn in every slot.
+
+$\tilde\Theta(t) = \Delta\, r(t)\, c(t)^T$ for every leaf seen as a matrix, with
+independent random signs r and c. Unbiased, and each component has the variance of
+independent signs, because $S_p^2 = 1$; only cross-covariances differ: the four corners
+of a rectangle multiply to +1. A layer needs rows + columns generators instead of
+rows x columns.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree, UInt32
+
+from plexgrad.codes.outer import Factors, outer_block, outer_demodulate
+from plexgrad.core import bits
+from plexgrad.core.code import AbstractCode
+from plexgrad.core.layout import Layout
+
+
+@dataclass(frozen=True)
+class RankOne(AbstractCode):
+    """Random signs that factor into rows and columns; `amplitude` is their size.
+
+    A bias vector (one row) draws column signs only, so its signs are independent.
+    """
+
+    amplitude: float = 1e-2
+
+    def factors(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> Factors:
+        matrices = Layout.of(like).matrices
+        count = sum(columns + (rows if rows > 1 else 0) for rows, columns in matrices)
+        drawn = bits.signs(key, slots, count)
+        found, start = [], 0
+        for rows, columns in matrices:
+            if rows > 1:
+                row_signs = drawn[:, start : start + rows]
+                start += rows
+            else:
+                row_signs = jnp.ones((len(slots), 1), jnp.float32)
+            found.append((row_signs, drawn[:, start : start + columns]))
+            start += columns
+        return found
+
+    def block(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> PyTree:
+        layout = Layout.of(like)
+        return outer_block(self.factors(key, slots, layout), layout, self.amplitude)
+
+    def demodulate(
+        self,
+        key: Key[Array, ""],
+        slots: UInt32[Array, " slots"],
+        signal: Float[Array, " slots"],
+        like: PyTree | Layout,
+    ) -> PyTree:
+        """One matrix product per leaf."""
+        layout = Layout.of(like)
+        factors = self.factors(key, slots, layout)
+        return outer_demodulate(factors, signal, layout, self.amplitude)
+
+    @classmethod
+    def demo(cls) -> "RankOne":
+        return cls(1e-2)

@@ -1,0 +1,98 @@
+"""The code contract: what perturbs the parameters, and how its echo is read back."""
+
+import abc
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree, UInt32
+
+from plexgrad.core.layout import Layout, add, scale
+from plexgrad.core.validate import positive
+
+BLOCK_FLOATS = 2**20
+"""Pattern entries held at once where slots are processed in blocks (4 MiB)."""
+
+
+class AbstractCode(abc.ABC):
+    """A pure function of (key, slot, parameter): the perturbation each one gets."""
+
+    amplitude: float
+
+    zero_mean: ClassVar[bool] = True
+    """Whether offsets average to zero over the slots; one-sided codes say False."""
+
+    def __post_init__(self) -> None:
+        positive("amplitude", self.amplitude)
+
+    @abc.abstractmethod
+    def block(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> PyTree:
+        """The patterns of any slots in any order: a tree of (slots, *leaf.shape)."""
+
+    @classmethod
+    @abc.abstractmethod
+    def demo(cls) -> "AbstractCode":
+        """A small valid instance, for laws and examples."""
+
+    def period(self, like: PyTree | Layout) -> int | None:
+        """Slots after which all codes are exactly orthogonal, or None if never."""
+        return None
+
+    def power(self, like: PyTree | Layout) -> float:
+        """Mean square of one parameter's code."""
+        return self.amplitude**2
+
+    def factors(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> list[tuple[Float[Array, "slots _"], Float[Array, "slots _"]]] | None:
+        """Row and column signs of every leaf if each slot is rank-1, else None."""
+        return None
+
+    def excess(self, slots: int, like: PyTree | Layout) -> float:
+        """Relative error power of the gradient averaged over `slots` patterns.
+
+        E|estimate|^2 = |g|^2 (1 + excess) on a linear cost. For independent signs it
+        is (P - 1) / slots; for codes of period T it vanishes at multiples of T.
+        """
+        cross = Layout.of(like).size - 1
+        period = self.period(like)
+        if period is None or period < 2:
+            return cross / slots
+        rest = slots % period
+        return cross * rest * (period - rest) / ((period - 1) * slots**2)
+
+    def demodulate(
+        self,
+        key: Key[Array, ""],
+        slots: UInt32[Array, " slots"],
+        signal: Float[Array, " slots"],
+        like: PyTree | Layout,
+    ) -> PyTree:
+        """Sum over slots of signal times code, over (slots x power): the gradient.
+
+        This is the reference, a correlation over blocks of bounded memory; codes with
+        a fast transform override it with the same meaning.
+        """
+        layout = Layout.of(like)
+        width = max(1, min(len(slots), BLOCK_FLOATS // layout.size))
+        pad = -len(slots) % width
+        rows = (
+            jnp.pad(slots, (0, pad)).reshape(-1, width),
+            jnp.pad(signal, (0, pad)).reshape(-1, width),
+        )
+
+        def correlate(total: PyTree, row: tuple) -> tuple[PyTree, None]:
+            patterns = self.block(key, row[0], layout)
+            part = jax.tree.map(
+                lambda leaf: jnp.tensordot(row[1].astype(leaf.dtype), leaf, 1), patterns
+            )
+            return add(total, part), None
+
+        zero = layout.unflatten(jnp.zeros(layout.size))
+        if len(rows[0]) == 1:
+            total, _ = correlate(zero, (rows[0][0], rows[1][0]))
+        else:
+            total, _ = jax.lax.scan(correlate, zero, rows)
+        return scale(total, 1 / (len(slots) * self.power(layout)))

@@ -1,0 +1,72 @@
+"""The contract of a network, and the one trainable layer that all networks are made of.
+
+A subclass is a frozen dataclass whose fields say everything about it: hashable (a
+static argument of jit), comparable, and writable to a record. `demo()` gives a small
+valid instance, by which the laws find and check every class.
+"""
+
+import abc
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Key, Shaped
+
+from plexgrad.core.layout import Layout
+
+
+class Affine(NamedTuple):
+    """One trainable layer. In the flat order the weight comes first, then the bias.
+
+    A dense weight is (inputs, outputs), a convolution's (height, width, inputs,
+    outputs): the last axis is always the one the bias runs along.
+    """
+
+    weight: Float[Array, "*inputs outputs"]
+    bias: Float[Array, " outputs"]
+
+
+Params = tuple[Affine, ...]
+"""The parameters of a network: one `Affine` per trainable layer, input first."""
+
+
+class AbstractNet(abc.ABC):
+    """A differentiable model of a network: pure, and free of any cost."""
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""]) -> Params:
+        """Freshly drawn float32 parameters; the same key gives the same ones."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch outputs"]:
+        """The outputs for a batch of samples, flat or in the network's own shape.
+
+        Raises ValueError if a sample does not have `inputs` features.
+        """
+
+    @property
+    @abc.abstractmethod
+    def inputs(self) -> int:
+        """Features of one sample."""
+
+    @property
+    @abc.abstractmethod
+    def outputs(self) -> int:
+        """Outputs for one sample."""
+
+    @property
+    @abc.abstractmethod
+    def nodes(self) -> int:
+        """N, the number of pre-activations for one sample."""
+
+    @property
+    def parameters(self) -> int:
+        """P, the number of trainable parameters."""
+        return Layout.of(jax.eval_shape(self.init, jax.random.key(0))).size
+
+    @classmethod
+    @abc.abstractmethod
+    def demo(cls) -> "AbstractNet":
+        """A small valid instance, for laws and examples."""

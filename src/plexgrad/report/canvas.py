@@ -1,0 +1,109 @@
+"""A figure as inline SVG whose colours follow the page.
+
+Matplotlib knows no CSS. Colours are drawn as stand-ins, and the finished SVG gets the
+page's variables in their place, so that one figure is right on light and dark pages.
+Text stays text in the reader's font. Ids carry the figure's name: a page holds several.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+INK, MUTED, GRID = "#010203", "#040506", "#070809"
+FIRST, SECOND = "#0a0b0c", "#0d0e0f"
+ON_FIRST, CARD = "#101112", "#131415"
+VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+    ON_FIRST: "var(--on-first)",
+    CARD: "var(--card)",
+}
+SETTINGS: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": GRID,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": MUTED,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.facecolor": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "legend.borderaxespad": 0.0,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.labelcolor": INK,
+    "path.simplify": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "plexgrad",
+    # Names of tasks and classes come from outside: a dollar sign is a dollar sign.
+    "text.parse_math": False,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
+}
+
+
+def draw(
+    paint: Callable[[Any], None],
+    name: str,
+    label: str,
+    size: tuple[float, float] = (5.5, 3.4),
+) -> str:
+    """The SVG of what `paint` draws on fresh axes; `label` is read to the blind."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # The browser has glyphs that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        matplotlib.rcdefaults()  # the report of a run does not depend on a user's style
+        matplotlib.rcParams.update(SETTINGS)
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure.add_subplot())
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=nothing)
+    return _inline(buffer.getvalue(), name, label)
+
+
+def clip(text: str, most: int) -> str:
+    """`text` on one line and short enough to leave room for the figure."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _inline(svg: str, name: str, label: str) -> str:
+    box = re.search(r'viewBox="[\d. -]+"', svg)
+    inside = svg[svg.index(">", svg.index("<svg")) + 1 :]
+    # One pass over the attributes of tags: the text between them is left as it is.
+    inside = re.sub(r"<[^>]*>", lambda tag: _tag(tag.group(), name), inside)
+    spoken = label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return (
+        f'<svg class="plot" {box.group() if box else ""} role="img" '
+        f'aria-label="{spoken}">{inside.strip()}'
+    )
+
+
+def _tag(tag: str, name: str) -> str:
+    tag = re.sub(r'\bid="', f'id="{name}-', tag)
+    tag = tag.replace("url(#", f"url(#{name}-")
+    tag = tag.replace('xlink:href="#', f'href="#{name}-')
+    tag = tag.replace("'DejaVu Sans'", "var(--font)")
+    return re.sub(r"#[01][0-9a-f]{5}\b", _variable, tag)
+
+
+def _variable(colour: re.Match[str]) -> str:
+    return VARIABLES.get(colour.group(), colour.group())

@@ -1,0 +1,143 @@
+"""What a record says, read with care: any part of it may be missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from plexgrad.core.record import Record
+from plexgrad.report.numbers import count, number
+
+BACKPROPAGATION = "backpropagation"
+"""The name of the method that `Record.reference` holds."""
+
+USUAL = ("test_accuracy", "test_cost", "train_accuracy", "train_cost")
+"""Metrics in the order in which they are shown; others follow."""
+
+
+def part(spec: Any, *names: str) -> dict[str, Any]:
+    """The mapping found in `spec` under `names`; empty if there is none."""
+    for name in names:
+        spec = spec.get(name) if isinstance(spec, Mapping) else None
+    return dict(spec) if isinstance(spec, Mapping) else {}
+
+
+def words(kind: Any) -> str:
+    """A class name in words: WeightPerturbation is weight perturbation."""
+    text = "".join(f" {c.lower()}" if c.isupper() else c for c in str(kind))
+    return str(kind) if str(kind).isupper() else text.replace("_", " ").strip()
+
+
+def task(record: Record) -> str:
+    """The name of the task."""
+    return str(part(record.spec, "task").get("name") or "unnamed task")
+
+
+def method(record: Record) -> str:
+    """The name of the training method, in words."""
+    kind = part(record.spec, "estimator").get("kind")
+    return words(kind) if kind else "this run"
+
+
+def methods(record: Record) -> list[tuple[str, Record]]:
+    """Each method with its record: the run first, then its reference, if any."""
+    pairs = [(method(record), record)]
+    if record.reference is not None:
+        pairs.append((BACKPROPAGATION, record.reference))
+    return pairs
+
+
+def metric_names(record: Record) -> list[str]:
+    """Metrics of `final` with a finite value in the run or in its reference."""
+    names = {
+        name
+        for _, each in methods(record)
+        for name, values in each.final.items()
+        if np.isfinite(np.asarray(values, dtype=float)).any()
+    }
+    usual = [name for name in USUAL if name in names]
+    return usual + sorted(names.difference(usual))
+
+
+def label(metric: str) -> str:
+    """A metric's name as it is shown: test accuracy."""
+    return metric.replace("_", " ")
+
+
+def headline_metric(record: Record) -> str | None:
+    """The metric that the run is judged by: the first of its usual ones."""
+    own = [name for name in metric_names(record) if name in record.final]
+    return own[0] if own else None
+
+
+def axis(record: Record, name: str) -> np.ndarray | None:
+    """A curve of one number per point, such as "slot"; None if missing."""
+    values = np.asarray(record.curves.get(name, []), dtype=float)
+    if values.ndim > 1:
+        values = values[:, 0]
+    return values if values.size else None
+
+
+def series(record: Record, name: str) -> np.ndarray | None:
+    """A curve as (points, seeds); None if missing or never finite."""
+    values = np.asarray(record.curves.get(name, []), dtype=float)
+    if not np.isfinite(values).any():
+        return None
+    return values.reshape(len(values), -1)
+
+
+def updates_axis(record: Record, name: str) -> np.ndarray | None:
+    """Parameter updates made at each point; None if the clock is not known."""
+    if name == BACKPROPAGATION:
+        # It needs one forward pass per update, which is what it counts.
+        return axis(record, "evaluations")
+    slots, hold = (
+        axis(record, "slot"),
+        number(part(record.spec, "clock").get("tau_theta")),
+    )
+    return None if slots is None or not hold >= 1 else slots // hold
+
+
+def seeds(record: Record) -> int:
+    """How many seeds the run had."""
+    if record.final:
+        return max(1, *(np.asarray(values).size for values in record.final.values()))
+    asked = number(record.spec.get("seeds"))
+    return int(asked) if asked >= 1 else 1
+
+
+def diverged(record: Record) -> list[tuple[str, Any]]:
+    """Seeds that diverged, in order, each with its slot."""
+    places = [(str(seed), slot) for seed, slot in record.diverged.items()]
+    return sorted(places, key=lambda place: (len(place[0]), place[0]))
+
+
+def warnings(record: Record) -> list[str]:
+    """What a reader must know before believing a number."""
+    found = []
+    slots, asked = axis(record, "slot"), record.spec.get("slots")
+    if record.status == "stopped":
+        last = "early" if slots is None else f"at slot {count(slots[-1])}"
+        of = f" of {count(asked)}" if asked and slots is not None else ""
+        found.append(
+            f"Stopped {last}{of}. Every number is from the last measured point."
+        )
+    elif record.status not in ("finished", "diverged"):
+        found.append(f"Status: {record.status}.")
+    if record.diverged or record.status == "diverged":
+        found.append(_divergence(record))
+    if (reference := record.reference) is not None and reference.diverged:
+        found.append(f"{BACKPROPAGATION.capitalize()}: {_divergence(reference)}")
+    return found
+
+
+def _divergence(record: Record) -> str:
+    if not record.diverged:
+        return "The run diverged."
+    places = diverged(record)
+    shown = ", ".join(f"seed {seed} at slot {count(slot)}" for seed, slot in places[:6])
+    more = f" and {len(places) - 6} more" if len(places) > 6 else ""
+    return (
+        f"{len(places)} of {seeds(record)} seeds diverged: {shown}{more}. "
+        "Means are over the seeds whose values are finite."
+    )

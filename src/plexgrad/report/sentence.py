@@ -1,0 +1,73 @@
+"""One sentence that says what was done, in the order in which one would tell it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from plexgrad.core.record import Record
+from plexgrad.report.facts import axis, method, part, seeds, words
+from plexgrad.report.numbers import count, number
+
+
+def sentence(record: Record) -> str:
+    """What was trained, on what, how, and for how long."""
+    said = f"{_network(record)} {_chip(record)}, trained by {_estimator(record)}"
+    slots, clock = record.spec.get("slots"), part(record.spec, "clock")
+    if record.status == "stopped" and (done := axis(record, "slot")) is not None:
+        slots = done[-1]
+    if number(slots) > 0:
+        said += f" for {count(slots)} slots"
+    if number(updates := record.evaluations.get("updates")) > 0:
+        said += f", in {count(updates)} updates{_rule(record)}"
+        if number(hold := clock.get("tau_theta")) > 1:
+            said += f", one every {count(hold)} slots"
+    return f"{said}. {_repeats(seeds(record))}"
+
+
+def _network(record: Record) -> str:
+    net = _innermost(record).get("net")
+    kind, sizes = part(net).get("kind"), part(net).get("sizes")
+    name = words(kind) if kind else "network"
+    if isinstance(sizes, list | tuple):
+        name = "\N{EN DASH}".join(str(size) for size in sizes) + f" {name}"
+    size = record.extra.get("parameters")
+    return f"A {name}" + (f" with {count(size)} parameters" if size else "")
+
+
+def _chip(record: Record) -> str:
+    chip, effects = part(record.spec, "chip"), []
+    while isinstance(chip.get("chip"), Mapping):
+        effects.append(words(chip.get("kind")))
+        chip = part(chip, "chip")
+    name = f"{words(chip['kind'])} chip" if chip.get("kind") else "chip"
+    return f"on a {name}" + (f" with {' and '.join(effects)}" if effects else "")
+
+
+def _innermost(record: Record) -> dict[str, Any]:
+    chip = part(record.spec, "chip")
+    while isinstance(chip.get("chip"), Mapping):
+        chip = part(chip, "chip")
+    return chip
+
+
+def _estimator(record: Record) -> str:
+    estimator = part(record.spec, "estimator")
+    code = part(estimator, "code")
+    details = []
+    if kind := code.get("kind"):
+        # Codes carry the names of people, so they keep their capitals.
+        details.append(f"{words(kind).capitalize()} code")
+    if (amplitude := number(code.get("amplitude"))) > 0:
+        details.append(f"amplitude {amplitude:g}")
+    if reference := estimator.get("reference"):
+        details.append(f"{reference} reference")
+    return method(record) + (f" ({', '.join(details)})" if details else "")
+
+
+def _rule(record: Record) -> str:
+    rule = part(record.spec, "rule")
+    name = rule.get("name") or (rule.get("kind") if rule.get("kind") != "Rule" else "")
+    return f" by {name}" if name else ""
+
+
+def _repeats(times: int) -> str:
+    return "One seed." if times == 1 else f"Repeated with {times} seeds."

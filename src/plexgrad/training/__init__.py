@@ -1,0 +1,7 @@
+"""Loops over blocks of slots, and all that a run needs around them."""
+
+from plexgrad.training.progress import Progress
+from plexgrad.training.rule import Rule
+from plexgrad.training.train import rerun, train
+
+__all__ = ["Progress", "Rule", "rerun", "train"]

@@ -1,0 +1,185 @@
+"""Discrete time: measure a window of slots, write the parameters, begin again.
+
+Algorithm 1 of McCaughan et al. 2023 (doi:10.1063/5.0157645), with the estimate as a
+mean over the window. One body runs every chunk of every window of every seed, so it is
+compiled once, and the result does not depend on where a call ends.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
+
+from plexgrad.chips.simulated import Simulated
+from plexgrad.core.clock import MAX_SLOTS
+from plexgrad.core.contracts import AbstractEstimator
+from plexgrad.core.layout import Layout, add, cosine, scale
+from plexgrad.core.probe import Reading, Slots
+from plexgrad.training.order import Order
+from plexgrad.training.plan import Plan
+
+NEVER = MAX_SLOTS + 1
+"""Marks a seed that has not diverged."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Keys:
+    """One key for each thing that is random in a run, split once at the top."""
+
+    init: Key[Array, ""]
+    code: Key[Array, ""]
+    data: Key[Array, ""]
+    noise: Key[Array, ""]
+    write: Key[Array, ""]
+
+    @classmethod
+    def split(cls, key: Key[Array, ""]) -> "Keys":
+        """The keys of one seed."""
+        names = jax.random.split(key, 5)
+        return cls(names[0], names[1], names[2], names[3], names[4])
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class State:
+    """All that a run needs to go on, besides its spec and its keys."""
+
+    params: PyTree
+    rule: PyTree
+    gradient: PyTree
+    cost: Float[Array, ""]
+    diverged: UInt32[Array, ""]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The training loop of one seed, as pure functions of chunk numbers."""
+
+    chip: Simulated
+    estimator: AbstractEstimator
+    rule: optax.GradientTransformation
+    order: Order
+    plan: Plan
+
+    def init(self, keys: Keys) -> State:
+        """The state before the first slot."""
+        params = self.chip.init(keys.init)
+        zero = jax.tree.map(jnp.zeros_like, params)
+        return State(
+            params,
+            self.rule.init(params),
+            zero,
+            jnp.float32(jnp.nan),
+            jnp.uint32(NEVER),
+        )
+
+    def run(
+        self,
+        state: State,
+        keys: Keys,
+        data: tuple[Array, Array],
+        first: UInt32[Array, ""],
+        last: UInt32[Array, ""],
+    ) -> State:
+        """The state after chunks `first` to `last` (not included)."""
+
+        def body(number: Array, state: State) -> State:
+            return self._step(number.astype(jnp.uint32), state, keys, data)
+
+        return jax.lax.fori_loop(first, last, body, state)
+
+    def _step(
+        self, number: UInt32[Array, ""], state: State, keys: Keys, data: tuple
+    ) -> State:
+        per_window = self.plan.per_window
+        window, inside = number // per_window, number % per_window
+        part, reading, finite = self.measured(state.params, window, inside, keys, data)
+        here = self.plan.start(window, inside)
+        state = replace(
+            state,
+            gradient=part if per_window == 1 else add(state.gradient, part),
+            cost=reading.cost,
+            diverged=jnp.where(
+                finite, state.diverged, jnp.minimum(state.diverged, here)
+            ),
+        )
+        if per_window == 1:
+            return self._write(state, window, keys)
+        return jax.lax.cond(
+            inside == per_window - 1,
+            lambda state: self._write(state, window, keys),
+            lambda state: state,
+            state,
+        )
+
+    def measured(
+        self,
+        params: PyTree,
+        window: UInt32[Array, ""],
+        inside: UInt32[Array, ""],
+        keys: Keys,
+        data: tuple,
+    ) -> tuple[PyTree, Reading, Bool[Array, ""]]:
+        """What one chunk adds to the window's gradient, the reading, and if finite."""
+        plan = self.plan
+        start = plan.start(window, inside)
+        x, y = data
+        chosen = self.order.indices(keys.data, plan.samples(start))
+        slots = Slots(start, plan.chunk, plan.clock.tau_p)
+        probe = self.estimator.ask(keys.code, slots, params)
+        reading = self.chip.measure(params, probe, (x[chosen], y[chosen]), keys.noise)
+        finite = jnp.isfinite(reading.cost)
+        if reading.signal is not None:
+            signal = reading.signal
+            finite = finite & jnp.isfinite(jnp.sum(signal))
+            if plan.ragged:
+                signal = jnp.where(plan.valid(inside), signal, 0.0)
+            reading = replace(reading, signal=signal)
+        share = plan.chunk / plan.clock.tau_theta
+        return scale(self.estimator.tell(probe, reading), share), reading, finite
+
+    def _write(self, state: State, window: UInt32[Array, ""], keys: Keys) -> State:
+        gradient = scale(state.gradient, self._shrinkage(state.params))
+        update, rule = self.rule.update(gradient, state.rule, state.params)
+        params = self.chip.write(
+            state.params, update, jax.random.fold_in(keys.write, window)
+        )
+        zero = jax.tree.map(jnp.zeros_like, state.gradient)
+        return replace(state, params=params, rule=rule, gradient=zero)
+
+    def _shrinkage(self, params: PyTree) -> float:
+        clock = self.plan.clock
+        patterns = -(-clock.tau_theta // clock.tau_p)
+        return self.estimator.shrinkage(patterns, Layout.of(params))
+
+    def window_gradient(
+        self, params: PyTree, window: UInt32[Array, ""], keys: Keys, data: tuple
+    ) -> PyTree:
+        """The gradient that a window gives at fixed parameters."""
+
+        def body(number: Array, total: PyTree) -> PyTree:
+            inside = number.astype(jnp.uint32)
+            return add(total, self.measured(params, window, inside, keys, data)[0])
+
+        zero = jax.tree.map(jnp.zeros_like, params)
+        last = jnp.uint32(self.plan.per_window)
+        return jax.lax.fori_loop(jnp.uint32(0), last, body, zero)
+
+
+def window_cosine(loop: Loop, exact: Loop) -> Any:
+    """A function of (params, window, keys, data): how far the estimate points wrong.
+
+    The cosine between the window's estimate and the exact gradient on the same samples.
+    """
+
+    def measure(
+        params: PyTree, window: UInt32[Array, ""], keys: Keys, data: tuple
+    ) -> Float[Array, ""]:
+        estimate = loop.window_gradient(params, window, keys, data)
+        return cosine(estimate, exact.window_gradient(params, window, keys, data))
+
+    return measure

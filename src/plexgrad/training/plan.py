@@ -1,0 +1,79 @@
+"""How a run is cut into chunks: the geometry of slots, samples and updates.
+
+Between two writes all slots are independent, so a window of tau_theta slots is measured
+chunk by chunk, each chunk small enough for the memory, whatever the three time
+constants are. `hold` = gcd(tau_x, tau_theta) slots never straddle a change of sample or
+parameters. A chunk is either several whole holds (`groups`), or a part of one hold; a
+window is made of `segments`, and a last chunk that overhangs its segment is masked.
+"""
+
+import math
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, UInt32
+
+from plexgrad.core.clock import Clock
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Chunks of `chunk` slots in `groups` samples each, `per_segment` to a segment."""
+
+    clock: Clock
+    hold: int
+    chunk: int
+    groups: int
+    segment: int
+    per_segment: int
+
+    @classmethod
+    def make(cls, clock: Clock, most: int, whole: bool = False) -> "Plan":
+        """The plan whose chunks have at most `most` slots.
+
+        `whole` asks for chunks of whole holds that fill the window without overhang,
+        as many holds as `most`; then `most` does not bound the slots.
+        """
+        hold = math.gcd(clock.tau_x, clock.tau_theta)
+        holds = clock.tau_theta // hold
+        if whole:
+            groups = max(n for n in range(1, min(holds, most) + 1) if holds % n == 0)
+            per_segment = holds // groups
+            return cls(clock, hold, groups * hold, groups, clock.tau_theta, per_segment)
+        if hold <= most:
+            per_segment = math.ceil(holds / (most // hold))
+            groups = math.ceil(holds / per_segment)
+            return cls(clock, hold, groups * hold, groups, clock.tau_theta, per_segment)
+        per_segment = math.ceil(hold / most)
+        chunk = math.ceil(hold / per_segment)
+        return cls(clock, hold, chunk, 1, hold, per_segment)
+
+    @property
+    def per_window(self) -> int:
+        """Chunks between two parameter writes."""
+        return self.clock.tau_theta // self.segment * self.per_segment
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the last chunk of a segment overhangs it."""
+        return self.chunk * self.per_segment != self.segment
+
+    def start(
+        self, window: UInt32[Array, ""], number: UInt32[Array, ""]
+    ) -> UInt32[Array, ""]:
+        """First slot of chunk `number` of a window."""
+        segment, inside = number // self.per_segment, number % self.per_segment
+        offset = segment * self.segment + inside * self.chunk
+        return window * jnp.uint32(self.clock.tau_theta) + offset.astype(jnp.uint32)
+
+    def samples(self, start: UInt32[Array, ""]) -> UInt32[Array, " groups"]:
+        """Numbers of the samples (or batches) shown in the chunk from `start`."""
+        first = start + jnp.arange(self.groups, dtype=jnp.uint32) * jnp.uint32(
+            self.hold
+        )
+        return first // jnp.uint32(self.clock.tau_x)
+
+    def valid(self, number: UInt32[Array, ""]) -> Bool[Array, " slots"]:
+        """Which slots of chunk `number` lie inside its segment."""
+        inside = (number % self.per_segment) * self.chunk
+        return inside + jnp.arange(self.chunk, dtype=jnp.uint32) < self.segment

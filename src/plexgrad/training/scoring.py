@@ -1,0 +1,66 @@
+"""Cost, accuracy and confusion of a network at rest on a whole data set.
+
+Instrumentation: done with the perturbation off and the data at hand, and not counted as
+the chip's evaluations.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from plexgrad.chips.simulated import Simulated
+
+STRIDE = 1000
+"""Samples scored at once, which bounds the memory of the activations."""
+
+
+def scorer(chip: Simulated) -> Callable[[PyTree, Array, Array], Array]:
+    """A function of (params, x, y): mean cost and accuracy over all samples."""
+
+    def score(
+        params: PyTree, x: Float[Array, "n *x"], y: Float[Array, "n outputs"]
+    ) -> Float[Array, "2"]:
+        def part(batch: tuple[Array, Array]) -> Float[Array, "2"]:
+            return jnp.stack(chip.score(params, *batch)) * jnp.float32(len(batch[0]))
+
+        whole = len(x) // STRIDE * STRIDE
+        total = jnp.zeros(2, jnp.float32)
+        if whole:
+            blocks = (
+                x[:whole].reshape(-1, STRIDE, *x.shape[1:]),
+                y[:whole].reshape(-1, STRIDE, y.shape[1]),
+            )
+            total = total + jnp.sum(jax.lax.map(part, blocks), axis=0)
+        if whole < len(x):
+            total = total + part((x[whole:], y[whole:]))
+        return total / jnp.float32(len(x))
+
+    return score
+
+
+def confusion(
+    chip: Simulated, params: PyTree, x: np.ndarray, y: np.ndarray
+) -> Int[np.ndarray, "classes classes"]:
+    """How often each true class (row) was taken for each class (column).
+
+    `params` has a leading axis of seeds, over which the counts are summed. One output
+    column is read as two classes, split at 0.5.
+    """
+    classes = max(2, y.shape[1])
+    predict = jax.jit(jax.vmap(chip.net, in_axes=(0, None)))
+    counts = np.zeros((classes, classes), int)
+    for start in range(0, len(x), STRIDE):
+        outputs = np.asarray(predict(params, x[start : start + STRIDE]))
+        true = _labels(y[start : start + STRIDE])
+        for row in outputs:
+            np.add.at(counts, (true, _labels(row)), 1)
+    return counts
+
+
+def _labels(outputs: np.ndarray) -> np.ndarray:
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] > 0.5).astype(int)
+    return outputs.argmax(axis=1)

@@ -1,0 +1,227 @@
+"""`train`: the whole of a run in one call, from a chip and data to a record."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+
+from plexgrad.chips.simulated import Simulated
+from plexgrad.core.clock import MAX_SLOTS, Clock
+from plexgrad.core.contracts import AbstractEstimator
+from plexgrad.core.layout import Layout
+from plexgrad.core.record import Record, versions
+from plexgrad.core.validate import int_at_least, positive, positive_int
+from plexgrad.data import Dataset
+from plexgrad.estimators import Backpropagation
+from plexgrad.training.discrete import NEVER, State
+from plexgrad.training.order import Order, Sampling
+from plexgrad.training.progress import Watcher
+from plexgrad.training.rule import build_rule
+from plexgrad.training.run import History, Run
+from plexgrad.training.scoring import confusion
+from plexgrad.training.specs import build, describe
+
+CHECKPOINT = "checkpoint.npz"
+REFERENCE_CHECKPOINT = "checkpoint-backpropagation.npz"
+METRICS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
+
+
+def train(
+    chip: Simulated,
+    data: Dataset,
+    *,
+    estimator: AbstractEstimator,
+    rule: Any,
+    slots: int,
+    key: Key[Array, ""] | int | Sequence[int],
+    clock: Clock | None = None,
+    seeds: int = 1,
+    batch: int = 1,
+    sampling: Sampling = "epoch",
+    points: int | Sequence[int] = 40,
+    backpropagation: bool = False,
+    out: str | Path | None = None,
+    resume: bool = False,
+    checkpoint_s: float = 10.0,
+    watch: Watcher | None = None,
+) -> Record:
+    """Train a simulated chip by perturbation only, and record it.
+
+    `rule` is a `Rule` or any optax optimiser. `slots` are run for each of `seeds`
+    independent chips (networks, codes and data orders), dealt to all JAX devices.
+    Whole windows of tau_theta slots are run; a part of one at the end is left out.
+    `points` are slots at which the networks are scored, or how many to spread evenly.
+    `backpropagation=True` trains the same networks beside it, with the same rule and as
+    many updates on the same samples, by exact gradients.
+
+    With `out`, the folder gets `record.json` and a checkpoint every `checkpoint_s`
+    seconds; `resume=True` goes on from there and ends bit for bit as if never stopped.
+
+    Raises ValueError for arguments that cannot work together, TypeError if the chip
+    cannot answer the estimator, KeyboardInterrupt (after saving) when interrupted.
+    """
+    clock = clock or Clock()
+    slots = int_at_least("slots", slots, clock.tau_theta, MAX_SLOTS)
+    positive_int("seeds", seeds)
+    positive("checkpoint_s", checkpoint_s)
+    chip.refuse_foreign(estimator)
+    _refuse_mismatch(chip, data)
+    if isinstance(points, int):
+        count = positive_int("points", points)
+        points = np.linspace(0, slots, count + 1).round().astype(int).tolist()
+    points = [int_at_least("points", point, 0, slots) for point in points]
+    key = _as_key(key)
+    order = Order(len(data.x_train), batch, sampling)
+    values = {
+        "slots": slots,
+        "batch": batch,
+        "sampling": sampling,
+        "seeds": seeds,
+        "points": points,
+        "key": [int(word) for word in jax.random.key_data(key)],
+        "backpropagation": backpropagation,
+    }
+    parts = {"chip": chip, "estimator": estimator, "rule": rule, "clock": clock}
+    spec = describe(data, parts, values)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _claim(folder, spec, resume)
+
+    run = Run(
+        chip, data, estimator, build_rule(rule), clock, order, slots, key, seeds, points
+    )
+    kept = folder and folder / CHECKPOINT
+    state, history, times = run.go(kept, resume, checkpoint_s, watch)
+    record = _record(run, spec, state, history, times)
+    if backpropagation:
+        twin = replace(run, estimator=Backpropagation(), phase="backpropagation")
+        kept = folder and folder / REFERENCE_CHECKPOINT
+        ended = twin.go(kept, resume, checkpoint_s, watch)
+        record.reference = _record(
+            twin, {**spec, "estimator": {"kind": "Backpropagation"}}, *ended
+        )
+    if folder is not None:
+        record.save(folder)
+    return record
+
+
+def rerun(record: Record, folder: str | None = None, **replace: Any) -> Record:
+    """Make the run of a record again; `replace` overrides arguments of `train`.
+
+    `folder` is where data files are looked for. Raises ValueError if the record does
+    not hold everything (a rule or data that were passed as objects).
+    """
+    return train(**build(record.spec, folder, **replace))
+
+
+def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
+    """Write the spec before the first slot, so that a killed run can be resumed."""
+    found = folder / "record.json"
+    if resume and found.exists():
+        before = Record.load(found).spec
+        if before != spec:
+            changed = [name for name in spec if before.get(name) != spec[name]]
+            raise ValueError(
+                f"{folder} must hold the run to resume; it differs in "
+                f"{', '.join(changed)}"
+            )
+        return
+    for name in (CHECKPOINT, REFERENCE_CHECKPOINT):
+        (folder / name).unlink(missing_ok=True)
+    Record(spec, {}, {}, {}, {}, versions(), status="running").save(folder)
+
+
+def _record(
+    run: Run,
+    spec: dict[str, Any],
+    state: State,
+    history: History,
+    times: dict[str, float],
+) -> Record:
+    scores = np.stack(history.scores)
+    slot = np.asarray(history.slot)
+    ends = int(slot[-1])
+    count = run.estimator.evaluations
+    each, updates = count(run.clock, ends), run.clock.updates(ends)
+    curves = {
+        "slot": slot,
+        "evaluations": np.array([count(run.clock, int(s)) for s in slot]),
+        **{name: scores[:, :, n] for n, name in enumerate(METRICS)},
+        "gradient_cosine": np.stack(history.cosines),
+    }
+    marks = np.asarray(state.diverged)
+    diverged = {
+        str(seed): int(mark) for seed, mark in enumerate(marks) if mark != NEVER
+    }
+    seconds = max(times["seconds"], 1e-9)
+    layout = Layout.of(jax.tree.map(lambda leaf: leaf[0], state.params))
+    extra: dict[str, Any] = {
+        "parameters": layout.size,
+        "classes": list(run.data.classes),
+        "source": run.data.source,
+        "confusion": confusion(
+            run.chip, state.params, run.data.x_test, run.data.y_test
+        ).tolist(),
+        "machine": machine(),
+        "train_scored": min(len(run.data.x_train), 5000),
+    }
+    code = getattr(run.estimator, "code", None)
+    if code is not None:
+        patterns = -(-run.clock.tau_theta // run.clock.tau_p)
+        extra["cosine_law"] = (1 + code.excess(patterns, layout)) ** -0.5
+    return Record(
+        spec=spec,
+        final={name: scores[-1, :, n] for n, name in enumerate(METRICS)},
+        curves=curves,
+        evaluations={
+            "per_seed": each,
+            "total": each * run.seeds,
+            "slots": ends,
+            "updates": updates,
+        },
+        throughput={
+            "evaluations_per_s": each * run.seeds / seconds,
+            "updates_per_s": updates * run.seeds / seconds,
+            **times,
+        },
+        versions=versions(),
+        status="diverged" if len(diverged) == run.seeds else "finished",
+        diverged=diverged,
+        extra=extra,
+    )
+
+
+def machine() -> str:
+    """What the numbers of a record were measured on."""
+    kinds = {device.device_kind for device in jax.devices()}
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"{len(jax.devices())} JAX device(s): {', '.join(sorted(kinds))}"
+    )
+
+
+def _as_key(key: Any) -> Key[Array, ""]:
+    if isinstance(key, int):
+        return jax.random.key(key, impl="threefry2x32")
+    if isinstance(key, Sequence):
+        words = np.asarray(key, np.uint32)
+        return jax.random.wrap_key_data(words, impl="threefry2x32")
+    return key
+
+
+def _refuse_mismatch(chip: Simulated, data: Dataset) -> None:
+    for what, mine, theirs in (
+        ("inputs", chip.net.inputs, data.features),
+        ("outputs", chip.net.outputs, data.outputs),
+    ):
+        if mine != theirs:
+            raise ValueError(
+                f"the network's {what} must match the data {data.name!r}: "
+                f"{theirs}, got {mine}"
+            )
