@@ -1,1 +1,31 @@
-"""Multiplexed gradient descent for hardware neural networks."""
+"""plexgrad: train what you cannot backpropagate through.
+
+Multiplexed gradient descent perturbs all parameters at once with orthogonal codes,
+measures one scalar, the cost, and lets every parameter recover its own gradient.
+"""
+
+from importlib.metadata import version
+
+from plexgrad import chips, codes, data, estimators, nets
+from plexgrad.chips import grad, value_and_grad
+from plexgrad.core.clock import Clock
+from plexgrad.core.record import Record
+from plexgrad.training import Progress, Rule, rerun, train
+
+__version__ = version("plexgrad")
+
+__all__ = [
+    "Clock",
+    "Progress",
+    "Record",
+    "Rule",
+    "chips",
+    "codes",
+    "data",
+    "estimators",
+    "grad",
+    "nets",
+    "rerun",
+    "train",
+    "value_and_grad",
+]

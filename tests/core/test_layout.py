@@ -40,14 +40,14 @@ def trees(draw):
 
 
 @given(trees())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 def test_flat_order_is_that_of_ravel_pytree(tree):
     flat = Layout.of(tree).flatten(tree)
     np.testing.assert_array_equal(flat, ravel_pytree(tree)[0])
 
 
 @given(trees())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 def test_flatten_and_unflatten_are_inverses(tree):
     layout = Layout.of(tree)
     back = layout.unflatten(layout.flatten(tree))

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plexgrad.core import validate
@@ -79,6 +79,8 @@ def test_every_kind_of_number_becomes_a_float(value):
 
 
 @given(st.floats(-2, 3))
+@example(0.0)
+@example(1.0)
 def test_in_range_is_open_above(value):
     if 0 <= value < 1:
         assert validate.in_range("x", value, 0.0, 1.0) == value

@@ -95,7 +95,7 @@ def shuffle(
     seed: tuple[UInt32[Array, "..."], UInt32[Array, "..."]],
 ) -> UInt32[Array, "*shape"]:
     """Where the random permutation of [0, size) named by `seed` sends `index`."""
-    rounds = 2 * max(size - 1, 1).bit_length() + 8
+    rounds = max(size - 1, 1).bit_length() + 6
     for number in range(rounds):
         pivot = mix(seed[0] + jnp.uint32(0x9E37_79B9 * (number + 1) & 0xFFFF_FFFF))
         pivot = pivot % jnp.uint32(size)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from plexgrad.data.labelled import Labelled
+from plexgrad.data.dataset import Labelled
 
 FOLDER = "cifar-10-batches-py"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -41,8 +41,12 @@ def read(path: Path) -> Labelled:
     for name in (*TRAIN, TEST, META):
         if name not in files:
             raise FileNotFoundError(f"{path} must hold {name}, got none")
-    meta = unpickled(f"{path}: {META}", files[META])
-    names = meta.get(b"label_names", ())
+    names = unpickled(f"{path}: {META}", files[META]).get(b"label_names")
+    if not isinstance(names, list) or not all(isinstance(n, bytes) for n in names):
+        raise ValueError(
+            f"{path}: {META} must have label_names in a list of bytes, "
+            f"got {names!r:.80}"
+        )
     pairs = [_pair(f"{path}: {name}", files[name]) for name in (*TRAIN, TEST)]
     images, labels = zip(*pairs, strict=True)
     return Labelled(
@@ -101,10 +105,8 @@ def _pair(
             f"{name} must hold {len(rows)} labels, one for each image, "
             f"got {len(labels)}"
         )
-    planes = rows.reshape(-1, 3, SIDE, SIDE)
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), np.array(
-        labels, np.int64
-    )
+    images = rows.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), np.array(labels, np.int64)
 
 
 def _in_folder(path: Path) -> dict[str, bytes]:

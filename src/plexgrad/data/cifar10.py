@@ -96,7 +96,8 @@ class Cifar10(AbstractSource):
 
 
 def _originals(place: Path) -> list[Path]:
-    unpacked, packed = place / batches.FOLDER, place / ARCHIVE.file
+    own = place.name == batches.FOLDER
+    unpacked, packed = place if own else place / batches.FOLDER, place / ARCHIVE.file
     return [unpacked] * unpacked.is_dir() + [packed] * packed.is_file()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Integer
+from jaxtyping import Float32, Int64, Integer, UInt8
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,21 @@ class Dataset:
     def sizes(self) -> tuple[int, int]:
         """Training and test samples."""
         return len(self.x_train), len(self.x_test)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Colour images and the classes they belong to.
+
+    `classes` names the labels; `encoding` says in words what the images were read from.
+    """
+
+    x_train: UInt8[np.ndarray, "train height width 3"]
+    y_train: Int64[np.ndarray, " train"]
+    x_test: UInt8[np.ndarray, "test height width 3"]
+    y_test: Int64[np.ndarray, " test"]
+    classes: tuple[str, ...]
+    encoding: str
 
 
 def one_hot(

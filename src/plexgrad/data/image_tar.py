@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from plexgrad.core.record import write_atomically
+from plexgrad.data.dataset import Labelled
 from plexgrad.data.download import sha256
-from plexgrad.data.labelled import Labelled
 
 SPLITS = ("train", "test")
 FORMATS = ("JPEG", "PNG")

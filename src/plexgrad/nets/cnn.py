@@ -44,7 +44,7 @@ class CNN(AbstractNet):
     dense: Sequence[int]
     activation: str = "relu"
     padding: str = "VALID"
-    initial: str | Sequence[float] = GLOROT
+    initial: str | Sequence[float | int] = GLOROT
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, Sequence) or len(self.shape) != 3:

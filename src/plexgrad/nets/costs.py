@@ -45,7 +45,7 @@ class AbstractCost(abc.ABC):
         """The share of samples that are right, in float32.
 
         A single output is right on the same side of 0.5 as its target, several if the
-        largest is where the target's is. A sample with a NaN among its outputs is wrong.
+        largest is where the target's is. A NaN among a sample's outputs is wrong.
         """
         y = _like(outputs, targets)
         if outputs.shape[1] == 1:
@@ -79,11 +79,11 @@ class CrossEntropy(AbstractCost):
     Raises ValueError unless e, the `label_smoothing`, is in [0, 1).
     """
 
-    label_smoothing: float = 0.0
+    label_smoothing: float | int = 0.0
     raw_smoothing: bool = False
 
     def __post_init__(self) -> None:
-        e = in_range("label_smoothing", self.label_smoothing, 0, 1)
+        e = in_range("label_smoothing", self.label_smoothing, 0.0, 1.0)
         object.__setattr__(self, "label_smoothing", e)
 
     @classmethod

@@ -1,7 +1,7 @@
 r"""What networks share: activations, initialisation, convolution, pooling.
 
-Glorot-uniform draws weights from $\pm\sqrt{6 / (\text{fan in} + \text{fan out})}$, where
-both fans count the receptive field. Source: Glorot and Bengio 2010, "Understanding the
+Glorot-uniform draws weights from $\pm\sqrt{6 / (n_\text{in} + n_\text{out})}$; the
+fans count the receptive field. Source: Glorot and Bengio 2010, "Understanding the
 difficulty of training deep feedforward neural networks", AISTATS.
 """
 
@@ -37,7 +37,7 @@ def resolved(initial: Any) -> str | tuple[float, float]:
         raise ValueError(
             f"initial must be {GLOROT!r} or a pair (low, high), got {initial!r}"
         )
-    low, high = (finite("initial", value) for value in initial)
+    low, high = finite("initial", initial[0]), finite("initial", initial[1])
     if low >= high:
         raise ValueError(f"initial must have low below high, got {initial!r}")
     return low, high
@@ -46,29 +46,26 @@ def resolved(initial: Any) -> str | tuple[float, float]:
 def draw(
     key: Key[Array, ""],
     shapes: Sequence[tuple[int, ...]],
-    initial: str | Sequence[float],
+    initial: str | Sequence[float | int],
 ) -> Params:
     """One layer per weight shape; Glorot biases are zero, uniform ones are drawn."""
-    layers = []
-    keys = jax.random.split(key, len(shapes))
-    for shape, key_layer in zip(shapes, keys, strict=True):
-        key_weight, key_bias = jax.random.split(key_layer)
+    sizes = [math.prod(shape) + shape[-1] for shape in shapes]
+    # One draw for all, in flat order: compiling one per layer takes seconds.
+    units = jax.random.uniform(key, (sum(sizes),), jnp.float32)
+    layers, stop = [], 0
+    for shape, size in zip(shapes, sizes, strict=True):
+        unit, stop = units[stop : stop + size], stop + size
         if isinstance(initial, str):
             fans = math.prod(shape[:-2]) * (shape[-2] + shape[-1])
             low, high = -math.sqrt(6 / fans), math.sqrt(6 / fans)
-            bias = jnp.zeros(shape[-1:], jnp.float32)
         else:
             low, high = initial
-            bias = _uniform(key_bias, shape[-1:], low, high)
-        weight = _uniform(key_weight, shape, low, high)
-        layers.append(Affine(weight, bias))
+        values = low + (high - low) * unit
+        bias = values[-shape[-1] :]
+        if isinstance(initial, str):
+            bias = jnp.zeros_like(bias)
+        layers.append(Affine(values[: -shape[-1]].reshape(shape), bias))
     return tuple(layers)
-
-
-def _uniform(
-    key: Key[Array, ""], shape: tuple[int, ...], low: float, high: float
-) -> Float[Array, "..."]:
-    return jax.random.uniform(key, shape, jnp.float32, low, high)
 
 
 def rows(

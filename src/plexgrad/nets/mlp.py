@@ -29,7 +29,7 @@ class MLP(AbstractNet):
     sizes: Sequence[int]
     activation: str = "sigmoid"
     output: str = "auto"
-    initial: str | Sequence[float] = GLOROT
+    initial: str | Sequence[float | int] = GLOROT
     subtract_bias: bool = False
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class MLP(AbstractNet):
 
     @classmethod
     def paper_a(
-        cls, sizes: Sequence[int], low: float = -0.5, high: float = 0.5
+        cls, sizes: Sequence[int], low: float | int = -0.5, high: float | int = 0.5
     ) -> "MLP":
         """As in McCaughan et al. 2023: all sigmoid, bias subtracted, uniform start."""
         return cls(sizes, initial=(low, high), subtract_bias=True)

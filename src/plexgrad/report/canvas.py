@@ -80,9 +80,15 @@ def draw(
 
 
 def clip(text: str, most: int) -> str:
-    """`text` on one line and short enough to leave room for the figure."""
+    """`text` on one line, its middle left out if it is longer than `most`.
+
+    Names of classes often differ only at the end, so that stays.
+    """
     line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    if len(line) <= most:
+        return line
+    end = (most - 1) // 2
+    return f"{line[: most - 1 - end]}…{line[-end:]}"
 
 
 def _inline(svg: str, name: str, label: str) -> str:

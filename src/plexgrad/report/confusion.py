@@ -78,7 +78,9 @@ def heat_map(record: Record) -> str | None:
         axes.set_xticks(range(0, size, step), shown)
         axes.set_yticks(range(0, size, step), shown)
         if max(map(len, shown)) > 4:
-            axes.tick_params("x", rotation=45)
+            tilt = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+            for text in axes.get_xticklabels():
+                text.set(**tilt)
         axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
         axes.set(xlabel="predicted class", ylabel="true class")
         axes.grid(False)

@@ -1,0 +1,6 @@
+"""`python -m plexgrad.cli`, the same as `plexgrad`."""
+
+from plexgrad.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The `plexgrad` command and what its subcommands share."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from plexgrad import __version__
+from plexgrad.cli import data, doctor, report, train
+
+app = typer.Typer(
+    name="plexgrad",
+    help="Train what you cannot backpropagate through: multiplexed gradient descent "
+    "for hardware neural networks.\n\nStart with: plexgrad train digits",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("train")(train.train)
+app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
+app.add_typer(data.app, name="data")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"plexgrad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's ends in one clear line."""
+    sys.exit(guarded(app))
+
+
+def guarded(command: Callable[..., Any]) -> int:
+    """Exit status of a command: 2 and one line for bad input, no traceback."""
+    try:
+        command(standalone_mode=True)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except (ValueError, TypeError, OSError) as error:
+        typer.secho(f"plexgrad: {error}", err=True, fg="red")
+        return 2
+    return 0

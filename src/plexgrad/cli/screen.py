@@ -1,0 +1,93 @@
+"""What a run looks like in a terminal: a bar, the time left, cost and accuracy."""
+
+import signal
+import time
+from types import FrameType, TracebackType
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from plexgrad.training.progress import Progress as Glance
+
+PLAIN_S = 5.0
+"""Seconds between lines where the output is not a terminal."""
+
+
+class Screen:
+    """A watcher that draws, and turns Ctrl-C into a stop between two calls."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.bar = Progress(
+            TextColumn("{task.description:<15}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[news]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.tasks: dict[str, TaskID] = {}
+        self.stop = False
+        self.printed = 0.0
+
+    def __enter__(self) -> "Screen":
+        self.before = signal.signal(signal.SIGINT, self._interrupted)
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+        signal.signal(signal.SIGINT, self.before)
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.stop:
+            raise KeyboardInterrupt
+        self.stop = True
+        self.console.print("stopping at the next safe point (Ctrl-C again: at once)")
+
+    def __call__(self, glance: Glance) -> None:
+        """Show a glance. Raises KeyboardInterrupt once a stop was asked for."""
+        news = _news(glance)
+        if glance.phase not in self.tasks:
+            self.tasks[glance.phase] = self.bar.add_task(
+                glance.phase, total=glance.slots, news=news
+            )
+        self.bar.update(self.tasks[glance.phase], completed=glance.slot, news=news)
+        ended = glance.slot == glance.slots
+        due = ended or time.monotonic() - self.printed > PLAIN_S
+        if not self.console.is_terminal and due:
+            share = 100 * glance.slot / max(1, glance.slots)
+            self.console.print(f"{glance.phase:<15} {share:3.0f} %  {news}")
+            self.printed = time.monotonic()
+        if self.stop:
+            raise KeyboardInterrupt
+
+
+def _news(glance: Glance) -> str:
+    parts = []
+    cost = glance.cost[np.isfinite(glance.cost)]
+    if cost.size:
+        parts.append(f"cost {cost.mean():.3g}")
+    if glance.accuracy.size:
+        parts.append(f"test {100 * np.nanmean(glance.accuracy):.1f} %")
+    if glance.seconds > 0:
+        parts.append(f"{glance.evaluations / glance.seconds:.2g} eval/s")
+    if glance.diverged:
+        parts.append(f"{glance.diverged} diverged")
+    return " · ".join(parts)

@@ -1,0 +1,207 @@
+"""`plexgrad train`: one run from a task, a file, a record, or a checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from plexgrad.cli.options import read_spec, starting_spec, use_devices, with_options
+from plexgrad.cli.screen import Screen
+from plexgrad.core.record import Record
+from plexgrad.report import summary_lines, to_json_summary, write_metrics, write_page
+from plexgrad.training import train as run
+from plexgrad.training.specs import build, kinds, presets
+
+MODEL, METHOD, TIME, FILES = "Model", "Method", "Time and size", "Files and output"
+
+
+def _option(help: str, panel: str, *names: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False)
+
+
+def train(
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"What to learn: {', '.join(presets())} (also parity-N). Each comes "
+            "with settings that work; options change them.",
+            show_default=False,
+        ),
+    ] = None,
+    net: Annotated[
+        str | None,
+        _option("64-32-10 (an MLP), cnn (paper A's), or vgg-D (paper B's).", MODEL),
+    ] = None,
+    activation: Annotated[
+        str | None, _option("sigmoid, tanh or relu, between layers.", MODEL)
+    ] = None,
+    cost: Annotated[str | None, _option("mse or cross_entropy.", MODEL)] = None,
+    code: Annotated[
+        str | None,
+        _option(
+            "Rademacher, RankOne, Walsh, Sequential, Sinusoid or Gaussian.", METHOD
+        ),
+    ] = None,
+    amplitude: Annotated[
+        float | None, _option("Perturbation amplitude of the code.", METHOD)
+    ] = None,
+    estimator: Annotated[
+        str | None, _option("WeightPerturbation or Backpropagation.", METHOD)
+    ] = None,
+    reference: Annotated[
+        str | None,
+        _option("baseline (C - C0) or antithetic (C+ - C-) / 2.", METHOD),
+    ] = None,
+    shrink: Annotated[
+        str | None, _option("none, norm (paper B) or mmse.", METHOD)
+    ] = None,
+    rule: Annotated[
+        str | None, _option("An optax rule: sgd, adam, rmsprop, ...", METHOD)
+    ] = None,
+    eta: Annotated[
+        float | None,
+        _option("Learning rate (of the mean estimate, whatever tau_theta).", METHOD),
+    ] = None,
+    slots: Annotated[
+        int | None, _option("Measurements of the perturbed cost per seed.", TIME)
+    ] = None,
+    tau_p: Annotated[
+        int | None, _option("Slots that one perturbation pattern is held.", TIME)
+    ] = None,
+    tau_x: Annotated[
+        int | None, _option("Slots that one sample (or batch) is held.", TIME)
+    ] = None,
+    tau_theta: Annotated[
+        int | None, _option("Slots integrated before each update.", TIME)
+    ] = None,
+    batch: Annotated[int | None, _option("Samples shown together.", TIME)] = None,
+    sampling: Annotated[
+        str | None, _option("epoch (reshuffled) or replacement.", TIME)
+    ] = None,
+    seeds: Annotated[
+        int | None, _option("Independent chips, trained together.", TIME)
+    ] = None,
+    key: Annotated[int | None, _option("Random key of the whole run.", TIME)] = None,
+    points: Annotated[
+        int | None, _option("Points of the learning curves.", TIME)
+    ] = None,
+    devices: Annotated[
+        int | None, _option("JAX devices to use; default: one per core.", TIME)
+    ] = None,
+    backpropagation: Annotated[
+        bool | None,
+        _option(
+            "Train the same networks by backpropagation beside it (default: yes).",
+            METHOD,
+            "--backprop/--no-backprop",
+        ),
+    ] = None,
+    spec: Annotated[
+        Path | None,
+        _option("A TOML file with some or all of a run's settings.", FILES),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        _option("Rerun a record: its file or its folder.", FILES, "--from"),
+    ] = None,
+    resume: Annotated[
+        Path | None, _option("Go on with the run in this folder.", FILES)
+    ] = None,
+    out: Annotated[
+        Path | None, _option("Folder of the run; default: runs/TASK.", FILES)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        _option("Folder with the data files; default: $PLEXGRAD_DATA.", FILES),
+    ] = None,
+    as_json: Annotated[
+        bool, _option("Print the result as JSON on standard output.", FILES, "--json")
+    ] = False,
+    quiet: Annotated[bool, _option("No progress.", FILES, "--quiet", "-q")] = False,
+) -> None:
+    """Train a simulated chip by multiplexed perturbation, and leave a report.
+
+    The run's folder gets record.json, metrics.csv, report.html and a checkpoint. A run
+    that was stopped, or killed, goes on with --resume.
+    """
+    options = {
+        "net": net,
+        "activation": activation,
+        "cost": cost,
+        "code": code,
+        "amplitude": amplitude,
+        "estimator": estimator,
+        "reference": reference,
+        "shrink": shrink,
+        "rule": rule,
+        "eta": eta,
+        "slots": slots,
+        "tau_p": tau_p,
+        "tau_x": tau_x,
+        "tau_theta": tau_theta,
+        "batch": batch,
+        "sampling": sampling,
+        "seeds": seeds,
+        "key": key,
+        "points": points,
+        "backpropagation": backpropagation,
+    }
+    use_devices(devices)
+    if resume is not None:
+        _refuse_beside("--resume", {**options, "task": task, "spec": spec, "out": out})
+        settings, folder = read_spec(resume), resume
+    else:
+        file = spec if source is None else source
+        settings = {"key": 0, "backpropagation": True} | starting_spec(task, file)
+        settings = with_options(settings, options)
+        folder = out or _free(Path("runs") / str(settings["task"]["name"]))
+        _refuse_taken(folder)
+    arguments = build(settings, None if data is None else str(data))
+    with Screen(quiet) as screen:
+        try:
+            record = run(
+                **arguments, out=folder, resume=resume is not None, watch=screen
+            )
+        except KeyboardInterrupt:
+            screen.console.print(
+                f"saved; go on with: plexgrad train --resume {folder}", style="bold"
+            )
+            raise typer.Exit(130) from None
+    _finish(record, folder, as_json)
+
+
+def _finish(record: Record, folder: Path, as_json: bool) -> None:
+    write_metrics(record, folder)
+    page = write_page(record, folder)
+    if as_json:
+        typer.echo(json.dumps({**to_json_summary(record), "folder": str(folder)}))
+        return
+    for line in summary_lines(record):
+        typer.echo(line)
+    typer.echo(f"{'report':<16}{page}")
+
+
+def _free(folder: Path) -> Path:
+    number, found = 1, folder
+    while found.exists():
+        number += 1
+        found = folder.with_name(f"{folder.name}-{number}")
+    return found
+
+
+def _refuse_taken(folder: Path) -> None:
+    if (folder / "record.json").exists():
+        raise ValueError(
+            f"--out must be a folder without a run, got {folder}; "
+            f"go on with it by --resume {folder}"
+        )
+
+
+def _refuse_beside(name: str, options: dict[str, Any]) -> None:
+    given = [key for key, value in options.items() if value is not None]
+    if given:
+        raise ValueError(f"{name} takes the run as it is, got also {', '.join(given)}")
+
+
+__all__ = ["kinds", "train"]

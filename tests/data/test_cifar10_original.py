@@ -1,0 +1,164 @@
+"""CIFAR-10 as its author distributes it: Python 2 pickles, read without trust."""
+
+import io
+import os
+import pickle
+import tarfile
+
+import numpy as np
+import pytest
+
+from plexgrad.data import load
+from plexgrad.data.batches import FOLDER, META, TEST, TRAIN, unpickled
+from plexgrad.data.cifar10 import ARCHIVE
+
+CLASSES = tuple("abcdefghij")
+
+
+class Python2Pickler(pickle._Pickler):
+    """Pickles bytes as Python 2 did, which made the original files."""
+
+    dispatch = {
+        **pickle._Pickler.dispatch,
+        bytes: lambda self, data: self.write(
+            pickle.BINSTRING + len(data).to_bytes(4, "little") + data
+        ),
+    }
+
+
+def as_python_2(content):
+    buffer = io.BytesIO()
+    Python2Pickler(buffer, protocol=2).dump(content)
+    return buffer.getvalue().replace(b"numpy._core", b"numpy.core")
+
+
+def batch(seed, n=4):
+    draw = np.random.default_rng(seed)
+    rows = draw.integers(0, 256, (n, 3072), np.uint8)
+    return {b"data": rows, b"labels": draw.integers(0, 10, n).tolist()}
+
+
+@pytest.fixture
+def original(tmp_path):
+    """A folder that holds small original batches; the batches by name."""
+    batches = {name: batch(seed) for seed, name in enumerate((*TRAIN, TEST))}
+    place = tmp_path / "cifar-10" / FOLDER
+    place.mkdir(parents=True)
+    for name, content in batches.items():
+        (place / name).write_bytes(as_python_2(content))
+    names = [name.encode() for name in CLASSES]
+    (place / META).write_bytes(as_python_2({b"label_names": names}))
+    return batches
+
+
+def test_original_batches_are_read_in_order(original, tmp_path):
+    data = load("cifar-10", tmp_path)
+    assert data.sizes == (20, 4)
+    assert data.shape == (32, 32, 3)
+    assert data.classes == CLASSES
+    assert data.spec == {"name": "cifar-10", "source": "original"}
+    assert "original Python batches" in data.source
+    red = original[TRAIN[2]][b"data"][1][:1024].reshape(32, 32)
+    assert np.allclose(data.x_train[9, :, :, 0] * 255, red)
+    labels = original[TEST][b"labels"]
+    assert data.y_test.argmax(axis=1).tolist() == labels
+
+
+def test_the_original_archive_reads_like_the_folder(original, tmp_path):
+    place = tmp_path / "cifar-10"
+    unpacked = load("cifar-10", place / FOLDER)
+    with tarfile.open(place / ARCHIVE.file, "w:gz") as archive:
+        archive.add(place / FOLDER, FOLDER)
+    for path in (place / FOLDER).iterdir():
+        path.unlink()
+    (place / FOLDER).rmdir()
+    packed = load("cifar-10", tmp_path)
+    assert np.array_equal(packed.x_train, unpacked.x_train)
+    assert np.array_equal(packed.y_test, unpacked.y_test)
+
+    whole = (place / ARCHIVE.file).read_bytes()
+    (place / ARCHIVE.file).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=f"{ARCHIVE.file} must be a whole tar archive"):
+        load("cifar-10", tmp_path)
+
+
+@pytest.mark.usefixtures("original")
+def test_a_missing_batch_is_named(tmp_path):
+    (tmp_path / "cifar-10" / FOLDER / "data_batch_3").unlink()
+    with pytest.raises(FileNotFoundError, match=f"{FOLDER} must hold data_batch_3"):
+        load("cifar-10", tmp_path)
+
+
+class Call:
+    """What an attacker puts into a pickle: a call of any function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(os.system, "posix.system"), (eval, "builtins.eval"), (np.load, "numpy.load")],
+)
+def test_a_pickle_that_calls_anything_is_refused(tmp_path, function, name):
+    target = tmp_path / "was-here"
+    data = pickle.dumps({b"data": Call(function, f"touch {target}")})
+    with pytest.raises(ValueError, match=f"here must .* the forbidden name {name}"):
+        unpickled("here", data)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"not a pickle", pickle.dumps({1: 2})[:-3]])
+def test_a_damaged_pickle_is_refused(data):
+    with pytest.raises(ValueError, match="here must be a pickle of plain data"):
+        unpickled("here", data)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "must hold a dict, got list"),
+        ({b"labels": [1]}, "must have an array of data, got None"),
+        (
+            {b"data": np.zeros((1, 3071), np.uint8), b"labels": [1]},
+            r"must have uint8 data of shape \('n', 3072\), got uint8 of .* \(1, 3071\)",
+        ),
+        (
+            {b"data": np.zeros((1, 3072), np.int32), b"labels": [1]},
+            r"must have uint8 data .* got int32",
+        ),
+        (
+            {b"data": np.zeros((1, 3072), np.uint8), b"labels": [1.5]},
+            r"must have labels in a list of int, got \[1.5\]",
+        ),
+        (
+            {b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]},
+            "must hold 2 labels, one for each image, got 1",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("original")
+def test_a_batch_that_does_not_fit_is_refused(tmp_path, content, message):
+    path = tmp_path / "cifar-10" / FOLDER / TEST
+    path.write_bytes(as_python_2(content))
+    with pytest.raises(ValueError, match=f"{FOLDER}: {TEST} {message}"):
+        load("cifar-10", tmp_path)
+
+
+@pytest.mark.usefixtures("original")
+def test_class_names_that_are_none_are_refused(tmp_path):
+    path = tmp_path / "cifar-10" / FOLDER / META
+    path.write_bytes(as_python_2({b"label_names": [1]}))
+    with pytest.raises(ValueError, match=r"must have label_names .* got \[1\]"):
+        load("cifar-10", tmp_path)
+
+
+@pytest.mark.usefixtures("original")
+def test_a_label_without_a_class_is_refused(tmp_path):
+    path = tmp_path / "cifar-10" / FOLDER / TEST
+    path.write_bytes(as_python_2({**batch(0), b"labels": [0, 10, 1, 2]}))
+    with pytest.raises(ValueError, match=r"\(test\) must hold labels .* got 10 at ind"):
+        load("cifar-10", tmp_path)
