@@ -45,7 +45,10 @@ ANGLE_SHARE = 0.05
 
 @dataclass
 class History:
-    """Curves as they grow: `slot` per point, and (points, seeds) for each metric."""
+    """Curves as they grow: `slot` per point, and (points, seeds) for each metric.
+
+    `slot` is appended last: a point counts once it is whole.
+    """
 
     slot: list[int]
     scores: list[np.ndarray]
@@ -53,10 +56,11 @@ class History:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """As arrays, for a checkpoint."""
+        whole = len(self.slot)
         return {
             "slot": np.asarray(self.slot, np.int64),
-            "scores": np.asarray(self.scores, np.float32),
-            "cosines": np.asarray(self.cosines, np.float32),
+            "scores": np.asarray(self.scores[:whole], np.float32),
+            "cosines": np.asarray(self.cosines[:whole], np.float32),
         }
 
 
@@ -75,6 +79,7 @@ class Run:
     seeds: int
     points: Sequence[int]
     phase: str = "train"
+    with_angles: bool = True
 
     @cached_property
     def devices(self) -> int:
@@ -172,24 +177,23 @@ class Run:
                 at = done // loop.plan.per_window * self.clock.tau_theta
                 if done in stops and at not in history.slot:
                     history.scores.append(score(state.params))
-                    history.cosines.append(angle(state.params, done))
+                    history.cosines.append(angle(state.params, done, len(history.slot)))
                     history.slot.append(at)
                 diverged = np.asarray(state.diverged)
                 failed = int(np.sum(diverged != NEVER))
                 if watch is not None:
                     watch(self.glance(state, history, at, times["seconds"], failed))
-                if done >= total or failed == self.seeds:
+                if done >= total or (failed == self.seeds and done in stops):
                     break
                 target = min(stop for stop in stops if stop > done)
                 ahead = min(length, target - done)
+                bounds = jnp.uint32(done), jnp.uint32(done + ahead)
                 began = time.perf_counter()
-                state = step(
-                    state, self.keys, train, jnp.uint32(done), jnp.uint32(done + ahead)
-                )
+                # One statement: an interrupt must not find a new state at an old place.
+                state, done = step(state, self.keys, train, *bounds), done + ahead
                 jax.block_until_ready(state)
                 spent = time.perf_counter() - began
                 times["seconds"] += spent
-                done += ahead
                 if spent < CALL_S / 2 and ahead == length:
                     length *= 2
                 elif spent > 2 * CALL_S:
@@ -228,21 +232,20 @@ class Run:
 
     def angles(
         self, loop: Loop, train: tuple[Array, Array]
-    ) -> Callable[[PyTree, int], np.ndarray]:
-        """A function of (params, chunk): (seeds,) cosines, NaN where too dear."""
+    ) -> Callable[[PyTree, int, int], np.ndarray]:
+        """A function of (params, chunk, point): (seeds,) cosines, NaN if too dear."""
         nothing = np.full(self.seeds, np.nan, np.float32)
         exact = issubclass(self.estimator.probe, GradientProbe)
         most = int(ANGLE_SHARE * self.slots / self.clock.tau_theta)
-        if exact or most == 0 or GradientProbe not in self.chip.accepts:
-            return lambda params, done: nothing
+        if not self.with_angles or exact or most == 0 or GradientProbe not in self.chip.accepts:
+            return lambda params, done, point: nothing
         measure = self.over_seeds(
             _window_last(window_cosine(loop, self.loop(Backpropagation()))), 2, 2
         )
         every = -(-len(self.points) // most)
-        calls = iter(range(10**9))
 
-        def measured(params: PyTree, done: int) -> np.ndarray:
-            if next(calls) % every:
+        def measured(params: PyTree, done: int, point: int) -> np.ndarray:
+            if point % every:
                 return nothing
             window = jnp.uint32(done // loop.plan.per_window)
             return np.asarray(measure(params, self.keys, window, train))
