@@ -35,16 +35,16 @@ def measure(
         value = jnp.asarray(cost(at, sample))
         if value.shape != ():
             raise ValueError(f"the cost must be a scalar, got shape {value.shape}")
-        return value.astype(jnp.promote_types(value.dtype, jnp.float32))
+        return value if value.dtype == jnp.float64 else value.astype(jnp.float32)
 
     if isinstance(probe, GradientProbe):
-        costs, gradients = _over(
+        costs, gradients = over(
             jax.value_and_grad(scalar), batch, samples, lanes or samples, params
         )
         gradient = jax.tree.map(lambda leaf: jnp.mean(leaf, 0), gradients)
         evaluations = probe.evaluations(samples)
         return Reading(_mean(costs), gradient=gradient, evaluations=evaluations)
-    return _measure_weights(scalar, params, probe, batch, samples, lanes)
+    return _measure_weights(scalar, params, probe, batch, lanes)
 
 
 def _measure_weights(
@@ -52,15 +52,9 @@ def _measure_weights(
     params: PyTree,
     probe: WeightProbe,
     batch: PyTree,
-    samples: int,
     lanes: int | None,
 ) -> Reading:
-    each, rest = divmod(probe.slots.count, samples)
-    if rest:
-        raise ValueError(
-            "a probe's slots must be dealt evenly to the samples of the batch, "
-            f"got {probe.slots.count} slots and {samples} samples"
-        )
+    samples, each = deal(probe, batch)
     if lanes is None:
         lanes = max(1, LANE_FLOATS // Layout.of(params).size)
 
@@ -74,7 +68,7 @@ def _measure_weights(
             down = cost(subtract(at, pattern), sample)
             return (up - down) / 2, (up + down) / 2
 
-        signal, level = _over(slot, patterns, each, lanes, at)
+        signal, level = over(slot, patterns, each, lanes, at)
         if probe.reference == "antithetic":
             return signal, jnp.mean(level)
         rest_cost = cost(at, sample)
@@ -83,9 +77,19 @@ def _measure_weights(
     patterns = jax.tree.map(
         lambda leaf: leaf.reshape(samples, each, *leaf.shape[1:]), probe.patterns()
     )
-    signal, levels = _over(
+    signal, levels = over(
         sample_slots, (batch, patterns), samples, max(1, lanes // each), params
     )
+    return reading(probe, samples, signal, levels)
+
+
+def reading(
+    probe: WeightProbe,
+    samples: int,
+    signal: Float[Array, "samples each"],
+    levels: Float[Array, " samples"],
+) -> Reading:
+    """The reading from the signal of each sample's slots and its cost at rest."""
     return Reading(
         cost=_mean(levels),
         signal=signal.reshape(-1).astype(jnp.float32),
@@ -93,7 +97,22 @@ def _measure_weights(
     )
 
 
-def _over(
+def deal(probe: WeightProbe, batch: PyTree) -> tuple[int, int]:
+    """Samples in the batch, and slots for each.
+
+    Raises ValueError unless the slots can be dealt evenly.
+    """
+    samples = _samples(batch)
+    each, rest = divmod(probe.slots.count, samples)
+    if rest:
+        raise ValueError(
+            "a probe's slots must be dealt evenly to the samples of the batch, "
+            f"got {probe.slots.count} slots and {samples} samples"
+        )
+    return samples, each
+
+
+def over(
     function: Callable, items: PyTree, count: int, lanes: int, params: PyTree
 ) -> Any:
     """`function(params, item)` for every item, `lanes` at a time."""

@@ -1,15 +1,20 @@
 """A simulated chip: a network, a cost, and ideal writes. Effects wrap it."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxtyping import Array, Float, Key, PyTree
 
 from plexgrad.chips.measuring import measure
+from plexgrad.chips.outer import measure_outer
 from plexgrad.core.contracts import AbstractChip
 from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
-from plexgrad.core.validate import positive_int
+from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets import MLP, AbstractCost, AbstractNet, cost_named
+
+
+FEW_SLOTS = 4
+"""Slots in a block below which the shared product does not pay."""
 
 
 @dataclass(frozen=True)
@@ -17,17 +22,19 @@ class Simulated(AbstractChip):
     """A network on a chip that answers with its cost, "mse" or "cross_entropy".
 
     `lanes` bounds how many slots are simulated side by side (None: as many as stay in
-    cache); it changes speed, not results.
+    cache), `engine` says how; they change speed, not results.
     """
 
     net: AbstractNet
     cost: AbstractCost | str = "mse"
     lanes: int | None = None
+    engine: Literal["auto", "materialised", "outer"] = "auto"
 
     accepts: ClassVar[tuple[type, ...]] = (WeightProbe, GradientProbe)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cost", cost_named(self.cost))
+        one_of("engine", self.engine, ("auto", "materialised", "outer"))
         if self.lanes is not None:
             positive_int("lanes", self.lanes)
 
@@ -45,7 +52,17 @@ class Simulated(AbstractChip):
     def measure(
         self, params: PyTree, probe: Probe, batch: PyTree, key: Key[Array, ""]
     ) -> Reading:
+        if isinstance(probe, WeightProbe) and self._outer(probe):
+            cost = cost_named(self.cost)
+            return measure_outer(self.net, cost, params, probe, batch, self.lanes)
         return measure(self.loss, params, probe, batch, self.lanes)
+
+    def _outer(self, probe: WeightProbe) -> bool:
+        if self.engine != "auto":
+            return self.engine == "outer"
+        # Convolutions of many perturbed images gain nothing, nor does a block of few.
+        dense = all(len(shape) <= 2 for shape in probe.layout.shapes)
+        return probe.code.has_factors and dense and probe.slots.count >= FEW_SLOTS
 
     def score(
         self,

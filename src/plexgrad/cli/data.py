@@ -10,9 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from plexgrad import data
 
-app = typer.Typer(
-    help="List, inspect and download datasets.", no_args_is_help=True
-)
+app = typer.Typer(help="List, inspect and download datasets.", no_args_is_help=True)
 
 Folder = Annotated[
     Path | None,

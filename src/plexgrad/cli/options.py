@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from plexgrad.core.record import Record
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import positive_int
 from plexgrad.nets import CNN
-from plexgrad.training.specs import preset
+from plexgrad.training.specs import kinds, preset
+
+TAGS = ("kind", "name", "schedule")
+"""Entries that say what a table is; with another one, the other entries fall."""
 
 
 def use_devices(count: int | None) -> None:
@@ -28,7 +32,7 @@ def read_spec(path: Path) -> dict[str, Any]:
 
     Raises FileNotFoundError or ValueError, naming the file.
     """
-    if path.is_dir() or path.suffix == ".json":
+    if is_record(path):
         return Record.load(path).spec
     if not path.is_file():
         raise FileNotFoundError(f"no spec at {path}")
@@ -38,35 +42,43 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} must be TOML: {error}") from error
 
 
+def is_record(path: Path) -> bool:
+    """Whether a path names a record (or a run's folder) rather than a TOML file."""
+    return path.is_dir() or path.suffix == ".json"
+
+
 def starting_spec(task: str | None, file: Path | None) -> dict[str, Any]:
     """The preset of a task, overlaid with a file's entries; a file may name the task.
 
-    Raises ValueError if neither says which task to train.
+    A record holds everything, so no preset is laid under it. Raises ValueError if
+    neither says which task to train.
     """
     found = {} if file is None else read_spec(file)
-    named = found.get("task", task) if task is None else task
+    named = found.get("task") if task is None else task
     if named is None:
         raise ValueError("a task must be given: plexgrad train TASK, or --spec FILE")
-    name = named["name"] if isinstance(named, Mapping) else named
-    spec = merge(preset(name), found)
-    spec["task"] = dict(named) if isinstance(named, Mapping) else {"name": named}
-    return spec
+    named = dict(named) if isinstance(named, Mapping) else {"name": named}
+    whole = file is not None and is_record(file)
+    base = {} if whole else preset(named["name"])
+    return merge(base, found) | {"task": named}
 
 
 def merge(spec: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """`spec` with the entries of `more`; tables of one kind are merged entry by entry.
 
-    A table that names another kind replaces the whole table.
+    A table of another kind (or rule, or schedule) replaces the whole table.
     """
     merged = dict(spec)
     for key, value in more.items():
-        old = merged.get(key)
-        same = isinstance(old, Mapping) and isinstance(value, Mapping)
-        if same and value.get("kind", old.get("kind")) == old.get("kind"):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = value
+        old = merged.get(key, {})
+        merged[key] = merge(old, value) if _of_one_kind(old, value) else value
     return merged
+
+
+def _of_one_kind(old: Any, value: Any) -> bool:
+    if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
+        return False
+    return all(value.get(tag, old.get(tag)) == old.get(tag) for tag in TAGS)
 
 
 def network(text: str, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +100,7 @@ def network(text: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     sizes = text.split("-")
     if len(sizes) < 2 or not all(size.isdigit() for size in sizes):
         raise ValueError(
-            f"net must be sizes joined by dashes (64-32-10), cnn, or vgg-D, got {text!r}"
+            f"net must be sizes joined by dashes, cnn, or vgg-D, got {text!r}"
         )
     kept = old if old.get("kind") == "MLP" else {"kind": "MLP", "activation": "relu"}
     return {**kept, "sizes": [int(size) for size in sizes]}
@@ -98,38 +110,47 @@ def with_options(spec: dict[str, Any], options: Mapping[str, Any]) -> dict[str, 
     """The spec with every option that was given (is not None) put in its place."""
     given = {key: value for key, value in options.items() if value is not None}
     spec = merge(spec, {})
+    if "slots" in given and isinstance(spec.get("points"), list):
+        spec["points"] = max(1, len(spec["points"]) - 1)
     if "net" in given:
         spec["chip"] = {**spec["chip"], "net": network(given.pop("net"), spec)}
     places = {
         "activation": ("chip", "net", "activation"),
         "cost": ("chip", "cost"),
-        "estimator": ("estimator", "kind"),
         "reference": ("estimator", "reference"),
         "shrink": ("estimator", "shrink"),
-        "code": ("estimator", "code", "kind"),
         "amplitude": ("estimator", "code", "amplitude"),
         "rule": ("rule", "name"),
         "tau_p": ("clock", "tau_p"),
         "tau_x": ("clock", "tau_x"),
         "tau_theta": ("clock", "tau_theta"),
     }
+    if "estimator" in given:
+        spec["estimator"] = _turned(spec["estimator"], given.pop("estimator"))
     if "code" in given:
-        code = spec["estimator"]["code"]
-        kept = {"amplitude": code["amplitude"]} if "amplitude" in code else {}
-        spec = merge(spec, {"estimator": {"code": {"kind": given["code"], **kept}}})
+        code = _turned(spec["estimator"].get("code", {}), given.pop("code"))
+        spec["estimator"] = {**spec["estimator"], "code": code}
+    rates = dict(spec["rule"].get("options", {}))
+    rate = rates.get("learning_rate")
     if "rule" in given and given["rule"] != spec["rule"].get("name"):
-        rate = spec["rule"]["options"]["learning_rate"]
-        spec["rule"] = {"kind": "Rule", "options": {"learning_rate": rate}}
+        rates = {} if rate is None else {"learning_rate": rate}
+        spec["rule"] = {"kind": "Rule", "options": rates}
     if "eta" in given:
-        options_of = dict(spec["rule"]["options"])
-        rate = options_of["learning_rate"]
-        scheduled = isinstance(rate, Mapping) and "init_value" in rate
         eta = given.pop("eta")
-        options_of["learning_rate"] = {**rate, "init_value": eta} if scheduled else eta
-        spec["rule"] = {**spec["rule"], "options": options_of}
+        if isinstance(rate, Mapping) and "init_value" in rate:
+            eta = {**rate, "init_value": eta}
+        rates["learning_rate"] = eta
+        spec["rule"] = {**spec["rule"], "options": rates}
     for key, value in given.items():
         _put(spec, places.get(key, (key,)), value)
     return spec
+
+
+def _turned(table: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """A table made one of another kind, with the entries that both kinds have."""
+    known = {field.name for field in fields(kinds()[kind])} if kind in kinds() else ()
+    kept = {name: value for name, value in table.items() if name in known}
+    return {**kept, "kind": kind}
 
 
 def _put(spec: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

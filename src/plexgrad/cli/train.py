@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from plexgrad.cli.options import read_spec, starting_spec, use_devices, with_options
+from plexgrad.cli.options import starting_spec, use_devices, with_options
 from plexgrad.cli.screen import Screen
 from plexgrad.core.record import Record
 from plexgrad.report import summary_lines, to_json_summary, write_metrics, write_page
@@ -149,9 +149,13 @@ def train(
     }
     use_devices(devices)
     if resume is not None:
-        _refuse_beside("--resume", {**options, "task": task, "spec": spec, "out": out})
-        settings, folder = read_spec(resume), resume
+        more = {"task": task, "spec": spec, "from": source, "out": out}
+        _refuse_beside("--resume", {**options, **more})
+        settings = Record.load(resume).spec
+        folder = resume if resume.is_dir() else resume.parent
     else:
+        if source is not None:
+            _refuse_beside("--from", {"spec": spec})
         file = spec if source is None else source
         settings = {"key": 0, "backpropagation": True} | starting_spec(task, file)
         settings = with_options(settings, options)

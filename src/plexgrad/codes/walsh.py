@@ -159,20 +159,19 @@ class Walsh(AbstractCode):
         spectrum = fwht(folded.add(signal / (len(slots) * self.amplitude)))
         grid = spectrum.reshape(1 << plan.high_bits, 1 << plan.low_bits)
         leaves = []
-        for (rows, columns), base, rows_low, (row_signs, column_signs), shape in zip(
+        for (rows, columns), base, rows_low, (row_signs, column_signs) in zip(
             layout.matrices,
             plan.base,
             plan.rows_low,
             self._scrambling(key, layout),
-            layout.shapes,
             strict=True,
         ):
             if rows_low:
                 part = grid[:columns, base : base + rows].T
             else:
                 part = grid[:rows, base : base + columns]
-            leaves.append((part * row_signs.T * column_signs).reshape(shape))
-        return layout.assemble(leaves)
+            leaves.append((part * row_signs.T * column_signs).reshape(-1))
+        return layout.unflatten(jnp.concatenate(leaves))
 
     @classmethod
     def demo(cls) -> "Walsh":

@@ -31,6 +31,11 @@ class AbstractCode(abc.ABC):
     ) -> PyTree:
         """The patterns of any slots in any order: a tree of (slots, *leaf.shape)."""
 
+    @property
+    def has_factors(self) -> bool:
+        """Whether every pattern is an outer product of signs: `factors` is defined."""
+        return type(self).factors is not AbstractCode.factors
+
     @classmethod
     @abc.abstractmethod
     def demo(cls) -> "AbstractCode":

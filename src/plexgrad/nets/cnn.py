@@ -10,9 +10,11 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Key, Shaped
 
 from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets.layers import (
@@ -24,7 +26,7 @@ from plexgrad.nets.layers import (
     resolved,
     rows,
 )
-from plexgrad.nets.net import AbstractNet, Params
+from plexgrad.nets.net import AbstractNet, Ask, Forward, Params
 
 POOL = "pool"
 
@@ -118,29 +120,24 @@ class CNN(AbstractNet):
         widths = [math.prod(image), *self.dense]
         return draw(key, [*kernels, *itertools.pairwise(widths)], self.initial)
 
-    def __call__(
-        self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
-    ) -> Float[Array, "batch outputs"]:
+    def forward(self, x: Shaped[Array | np.ndarray, "batch ..."]) -> Forward:
         if x.ndim > 3 and x.shape[1:] != tuple(self.shape):
             # Channels first would have the right number of features.
             raise ValueError(
                 f"x must hold images of shape {self.shape}, got {tuple(x.shape[1:])}"
             )
-        a = rows(x, self.inputs, params).reshape(len(x), *self.shape)
+        a = rows(x, self.inputs).reshape(len(x), *self.shape)
         activation = ACTIVATIONS[self.activation]
-        layers = iter(params)
+        convolution = partial(convolve, padding=self.padding)
         for step in self.body:
             if step == POOL:
                 a = max_pool(a)
             else:
-                kernel, bias = next(layers)
-                z = convolve(a, kernel, self.padding)
-                a = activation(z + bias[None, None, None, :])
-        a = a.reshape(len(x), -1)
-        *hidden, last = layers
-        for weight, bias in hidden:
-            a = activation(a @ weight + bias[None, :])
-        return a @ last.weight + last.bias[None, :]
+                a = activation((yield Ask(convolution, 1, a)))
+        a = a.reshape(len(a), -1)
+        for _ in self.dense[:-1]:
+            a = activation((yield Ask(jnp.matmul, 1, a)))
+        return (yield Ask(jnp.matmul, 1, a))
 
     def _images(self) -> Iterator[tuple[int, int, int]]:
         """The shape of the image before the body and after each of its layers."""

@@ -66,9 +66,9 @@ def draw(
 
 
 def rows(
-    x: Shaped[Array | np.ndarray, "batch ..."], features: int, params: Params
+    x: Shaped[Array | np.ndarray, "batch ..."], features: int
 ) -> Float[Array, "batch features"]:
-    """Samples as flat rows in the parameters' dtype, so bits and bytes may come in.
+    """Samples as flat rows of floats, so bits and bytes may come in.
 
     Raises ValueError, naming both counts, if a sample has another number of features.
     """
@@ -78,7 +78,8 @@ def rows(
             f"x must have {features} features per sample, got {found} "
             f"(shape {tuple(x.shape)})"
         )
-    return jnp.asarray(x, params[0].weight.dtype).reshape(len(x), features)
+    floats = jnp.promote_types(x.dtype, jnp.float32)
+    return jnp.asarray(x, floats).reshape(len(x), features)
 
 
 def convolve(

@@ -8,12 +8,13 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Key, Shaped
 
 from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets.layers import ACTIVATIONS, GLOROT, draw, resolved, rows
-from plexgrad.nets.net import AbstractNet, Params
+from plexgrad.nets.net import AbstractNet, Ask, Forward, Params
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,12 @@ class MLP(AbstractNet):
     def init(self, key: Key[Array, ""]) -> Params:
         return draw(key, list(itertools.pairwise(self.sizes)), self.initial)
 
-    def __call__(
-        self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
-    ) -> Float[Array, "batch outputs"]:
-        a = rows(x, self.inputs, params)
+    def forward(self, x: Shaped[Array | np.ndarray, "batch ..."]) -> Forward:
+        a = rows(x, self.inputs)
         sign = -1 if self.subtract_bias else 1
-        names = [self.activation] * (len(self.sizes) - 2) + [self._output]
-        for layer, name in zip(params, names, strict=True):
-            a = a @ layer.weight + sign * layer.bias[None, :]
-            a = a if name == "linear" else ACTIVATIONS[name](a)
+        for name in [self.activation] * (len(self.sizes) - 2) + [self._output]:
+            z = yield Ask(jnp.matmul, sign, a)
+            a = z if name == "linear" else ACTIVATIONS[name](z)
         return a
 
     @property

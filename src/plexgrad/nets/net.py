@@ -6,9 +6,11 @@ valid instance, by which the laws find and check every class.
 """
 
 import abc
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
@@ -30,6 +32,36 @@ Params = tuple[Affine, ...]
 """The parameters of a network: one `Affine` per trainable layer, input first."""
 
 
+class Ask(NamedTuple):
+    """What a network needs next: the pre-activation of its next trainable layer.
+
+    `linear(a, weight)` is the layer's product (dense or convolution), `sign` that of
+    its bias; the answer is linear(a, weight) + sign x bias, perturbed or not.
+    """
+
+    linear: Callable[[Array, Array], Array]
+    sign: int
+    a: Array
+
+
+Forward = Generator[Ask, Array, Array]
+"""A forward pass that asks for every pre-activation and returns the outputs.
+
+Whoever drives it holds the parameters, so a perturbation of weights or nodes is an
+answer, not another network. An answer may have a larger batch than what was asked.
+"""
+
+
+def drive(forward: Forward, answer: Callable[[int, Ask], Array]) -> Array:
+    """The outputs of a forward pass whose layer n is answered by `answer(n, ask)`."""
+    ask, number = next(forward), 0
+    while True:
+        try:
+            ask, number = forward.send(answer(number, ask)), number + 1
+        except StopIteration as end:
+            return end.value
+
+
 class AbstractNet(abc.ABC):
     """A differentiable model of a network: pure, and free of any cost."""
 
@@ -38,13 +70,23 @@ class AbstractNet(abc.ABC):
         """Freshly drawn float32 parameters; the same key gives the same ones."""
 
     @abc.abstractmethod
-    def __call__(
-        self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
-    ) -> Float[Array, "batch outputs"]:
-        """The outputs for a batch of samples, flat or in the network's own shape.
+    def forward(self, x: Shaped[Array | np.ndarray, "batch ..."]) -> Forward:
+        """A forward pass on a batch of samples, flat or in the network's own shape.
 
         Raises ValueError if a sample does not have `inputs` features.
         """
+
+    def __call__(
+        self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch outputs"]:
+        """The outputs for a batch of samples. Raises what `forward` raises."""
+
+        def answer(number: int, ask: Ask) -> Array:
+            weight, bias = params[number]
+            z = ask.linear(ask.a.astype(weight.dtype), weight)
+            return z + ask.sign * jnp.expand_dims(bias, tuple(range(z.ndim - 1)))
+
+        return drive(self.forward(x), answer)
 
     @property
     @abc.abstractmethod

@@ -7,6 +7,7 @@ given again to rerun.
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import optax
 
 Options = tuple[tuple[str, Any], ...]
@@ -18,22 +19,24 @@ class Rule:
 
     An option may be a schedule: `learning_rate={"schedule": "cosine_decay_schedule",
     "init_value": 0.1, "decay_steps": 1000}` (counted in parameter updates). Raises
-    ValueError for a name that optax does not have or options that it refuses.
+    ValueError for a name that optax does not have, for options that it refuses, and
+    for options that are not plain data (pass an optax object to `train` instead).
     """
 
     name: str
     options: Options = field(default=())
 
     def __init__(self, name: str, options: Any = (), **more: Any) -> None:
-        items = {**dict(options), **more}
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "options", _frozen(items))
+        object.__setattr__(self, "options", _frozen({**dict(options), **more}))
         self.build()
 
     def build(self) -> optax.GradientTransformation:
         """The optax transformation itself."""
-        options = {key: _schedule(value) for key, value in self.options}
-        return _call(self.name, options)
+        made = _call(self.name, {key: _schedule(value) for key, value in self.options})
+        if not isinstance(made, optax.GradientTransformation):
+            raise ValueError(f"rule must be the name of an optax rule, got {self.name}")
+        return made
 
 
 def build_rule(rule: Any) -> optax.GradientTransformation:
@@ -48,25 +51,43 @@ def build_rule(rule: Any) -> optax.GradientTransformation:
 def rule_spec(rule: Any) -> dict[str, Any]:
     """The rule as plain data; an optax object can only be named as opaque."""
     if isinstance(rule, Rule):
-        options = {k: dict(v) if isinstance(v, tuple) else v for k, v in rule.options}
-        return {"kind": "Rule", "name": rule.name, "options": options}
+        return {"kind": "Rule", "name": rule.name, "options": _thawed(rule.options)}
     return {"opaque": "an optax object: pass rule= again to rerun"}
 
 
-def _frozen(items: dict[str, Any]) -> Options:
-    return tuple(
-        (key, tuple(sorted(value.items())) if isinstance(value, dict) else value)
-        for key, value in sorted(items.items())
-    )
+def _frozen(value: Any) -> Any:
+    """Plain data with its tables as sorted tuples, so that a rule can be hashed."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    try:
+        table = dict(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a rule's option must be a number, a word or a table, got {value!r}"
+        ) from None
+    return tuple(sorted((str(key), _frozen(item)) for key, item in table.items()))
+
+
+def _thawed(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    return {key: _thawed(item) for key, item in value}
 
 
 def _schedule(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
-    options = dict(value)
+    options = _thawed(value)
     name = options.pop("schedule", None)
     if name is None:
-        raise ValueError(f"an option that is a table must name a schedule, got {value}")
+        raise ValueError(
+            f"an option that is a table must name a schedule, got {options}"
+        )
+    for key, table in options.items():
+        if isinstance(table, dict):  # keys of JSON and TOML are words
+            options[key] = {int(step): scale for step, scale in table.items()}
     return _call(name, options)
 
 

@@ -237,7 +237,12 @@ class Run:
         nothing = np.full(self.seeds, np.nan, np.float32)
         exact = issubclass(self.estimator.probe, GradientProbe)
         most = int(ANGLE_SHARE * self.slots / self.clock.tau_theta)
-        if not self.with_angles or exact or most == 0 or GradientProbe not in self.chip.accepts:
+        if (
+            not self.with_angles
+            or exact
+            or most == 0
+            or GradientProbe not in self.chip.accepts
+        ):
             return lambda params, done, point: nothing
         measure = self.over_seeds(
             _window_last(window_cosine(loop, self.loop(Backpropagation()))), 2, 2

@@ -7,13 +7,17 @@ from importlib import resources
 from typing import Any
 
 from plexgrad import chips, codes, data, estimators, nets
-from plexgrad.core.clock import Clock
+from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
 from plexgrad.core.spec import concrete, from_spec, to_spec
+from plexgrad.core.validate import int_at_least
 from plexgrad.training.rule import Rule, rule_spec
 
-PARTS = ("chip", "estimator", "rule", "clock")
+_PRESETS = resources.files("plexgrad.training") / "presets"
+
+BASES = {"chip": AbstractChip, "estimator": AbstractEstimator, "clock": Clock}
+PARTS = (*BASES, "rule")
 """Entries of a spec that are built from classes; the others are plain values."""
 
 
@@ -49,16 +53,20 @@ def build(
     Raises ValueError for anything in the spec that cannot be built: an unknown kind or
     field, or a rule that was passed as an optax object.
     """
-    arguments = dict(spec) | replace
+    arguments: dict[str, Any] = dict(spec) | replace
     task = arguments.pop("task")
     if "data" not in arguments:
-        task = {"name": task} if isinstance(task, str) else dict(task)
-        arguments["data"] = data.load(**task, folder=folder)
+        named: Mapping[str, Any] = {"name": task} if isinstance(task, str) else task
+        arguments["data"] = data.load(folder=folder, **named)
     if missing := [name for name in (*PARTS, "slots") if name not in arguments]:
         raise ValueError(f"a spec must hold {', '.join(missing)}")
-    for name in ("clock", "chip", "estimator"):
+    for name, base in BASES.items():
         if isinstance(arguments[name], Mapping):
             arguments[name] = from_spec(arguments[name], kinds())
+        if not isinstance(arguments[name], base):
+            raise ValueError(f"{name} must be a {name}, got {arguments[name]!r}")
+    least = arguments["clock"].tau_theta
+    int_at_least("slots", arguments["slots"], least, MAX_SLOTS)
     if isinstance(arguments["rule"], Mapping):
         updates = arguments["clock"].updates(arguments["slots"])
         arguments["rule"] = _rule(arguments["rule"], updates)
@@ -75,7 +83,7 @@ def _rule(spec: Mapping[str, Any], updates: int) -> Rule:
             return {key: filled(item) for key, item in value.items()}
         return updates if value == "updates" else value
 
-    return from_spec(filled(spec), kinds())
+    return from_spec({"kind": "Rule", **filled(spec)}, kinds())
 
 
 def preset(task: str) -> dict[str, Any]:
@@ -87,15 +95,11 @@ def preset(task: str) -> dict[str, Any]:
     if name not in presets():
         known = ", ".join(presets())
         raise ValueError(f"a task must be one of {known}, got {task!r}")
-    text = resources.files(__package__).joinpath("presets", f"{name}.toml").read_text()
+    text = (_PRESETS / f"{name}.toml").read_text()
     return tomllib.loads(text) | {"task": {"name": task}}
 
 
 def presets() -> list[str]:
     """Tasks that a spec ships for."""
-    folder = resources.files(__package__).joinpath("presets")
-    return sorted(
-        file.name.removesuffix(".toml")
-        for file in folder.iterdir()
-        if file.name.endswith(".toml")
-    )
+    files = (file.name for file in _PRESETS.iterdir())
+    return sorted(name[:-5] for name in files if name.endswith(".toml"))

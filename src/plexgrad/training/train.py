@@ -4,10 +4,12 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
@@ -93,10 +95,6 @@ def train(
     }
     parts = {"chip": chip, "estimator": estimator, "rule": rule, "clock": clock}
     spec = describe(data, parts, values)
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        _claim(folder, spec, resume)
-
     run = Run(
         chip,
         data,
@@ -110,6 +108,9 @@ def train(
         points,
         with_angles=angles,
     )
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _claim(folder, spec, resume)
     kept = folder and folder / CHECKPOINT
     state, history, times = run.go(kept, resume, checkpoint_s, watch)
     record = _record(run, spec, state, history, times)
@@ -140,7 +141,8 @@ def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
     if resume and found.exists():
         before = Record.load(found).spec
         if before != spec:
-            changed = [name for name in spec if before.get(name) != spec[name]]
+            both = {**before, **spec}
+            changed = [name for name in both if before.get(name) != spec.get(name)]
             raise ValueError(
                 f"{folder} must hold the run to resume; it differs in "
                 f"{', '.join(changed)}"
@@ -169,7 +171,10 @@ def _record(
         **{name: scores[:, :, n] for n, name in enumerate(METRICS)},
         "gradient_cosine": np.stack(history.cosines),
     }
-    marks = np.asarray(state.diverged)
+    # The last write is measured by no slot, only by the score after it.
+    broken = ~np.isfinite(scores[-1]).all(axis=1)
+    marks = np.asarray(state.diverged).astype(int)
+    marks = np.where(broken & (marks == NEVER), ends, marks)
     diverged = {
         str(seed): int(mark) for seed, mark in enumerate(marks) if mark != NEVER
     }
@@ -221,10 +226,11 @@ def machine() -> str:
 
 
 def _as_key(key: Any) -> Key[Array, ""]:
-    if isinstance(key, int):
-        return jax.random.key(key, impl="threefry2x32")
+    if isinstance(key, Integral):
+        number = int_at_least("key", key, 0, 2**32 - 1)
+        return jax.random.key(number, impl="threefry2x32")
     if isinstance(key, Sequence):
-        words = np.asarray(key, np.uint32)
+        words = jnp.asarray(key, jnp.uint32)
         return jax.random.wrap_key_data(words, impl="threefry2x32")
     return key
 
@@ -239,3 +245,5 @@ def _refuse_mismatch(chip: Simulated, data: Dataset) -> None:
                 f"the network's {what} must match the data {data.name!r}: "
                 f"{theirs}, got {mine}"
             )
+    params = jax.eval_shape(chip.init, jax.random.key(0))
+    jax.eval_shape(chip.loss, params, (data.x_train[:1], data.y_train[:1]))
