@@ -164,10 +164,9 @@ def law_the_exact_gradient_is_the_mean_over_samples(chip):
         if issubclass(estimator.probe, WeightProbe):
             continue
         reading = measured(chip, estimator, SAMPLES, params, batch)
+        exact = jax.jit(jax.value_and_grad(chip.loss))
         costs = [
-            jax.value_and_grad(chip.loss)(
-                params, jax.tree.map(lambda leaf, n=n: leaf[n], batch)
-            )
+            exact(params, jax.tree.map(lambda leaf, n=n: leaf[n], batch))
             for n in range(SAMPLES)
         ]
         mean = jax.tree.map(lambda *leaves: sum(leaves) / SAMPLES, *costs)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import jax
 from jaxtyping import Array, Float, Key, PyTree
 
-from plexgrad.chips.measuring import measure
+from plexgrad.chips.measuring import LANE_FLOATS, measure
 from plexgrad.chips.outer import measure_outer
 from plexgrad.core.contracts import AbstractChip
+from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
 from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets import MLP, AbstractCost, AbstractNet, cost_named
@@ -55,7 +57,10 @@ class Simulated(AbstractChip):
         if isinstance(probe, WeightProbe) and self._outer(probe):
             cost = cost_named(self.cost)
             return measure_outer(self.net, cost, params, probe, batch, self.lanes)
-        return measure(self.loss, params, probe, batch, self.lanes)
+        shown = jax.tree.leaves(batch)[0].shape[1] * self.net.nodes
+        size = max(shown, Layout.of(params).size)
+        lanes = self.lanes or max(1, LANE_FLOATS // size)
+        return measure(self.loss, params, probe, batch, lanes)
 
     def _outer(self, probe: WeightProbe) -> bool:
         if self.engine != "auto":

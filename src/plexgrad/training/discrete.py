@@ -6,7 +6,7 @@ compiled once, and the result does not depend on where a call ends.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,9 +25,7 @@ NEVER = MAX_SLOTS + 1
 """Marks a seed that has not diverged."""
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Keys:
+class Keys(NamedTuple):
     """One key for each thing that is random in a run, split once at the top."""
 
     init: Key[Array, ""]
@@ -43,9 +41,7 @@ class Keys:
         return cls(names[0], names[1], names[2], names[3], names[4])
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """All that a run needs to go on, besides its spec and its keys."""
 
     params: PyTree
@@ -99,8 +95,7 @@ class Loop:
         window, inside = number // per_window, number % per_window
         part, reading, finite = self.measured(state.params, window, inside, keys, data)
         here = self.plan.start(window, inside)
-        state = replace(
-            state,
+        state = state._replace(
             gradient=part if per_window == 1 else add(state.gradient, part),
             cost=reading.cost,
             diverged=jnp.where(
@@ -149,7 +144,7 @@ class Loop:
             state.params, update, jax.random.fold_in(keys.write, window)
         )
         zero = jax.tree.map(jnp.zeros_like, state.gradient)
-        return replace(state, params=params, rule=rule, gradient=zero)
+        return state._replace(params=params, rule=rule, gradient=zero)
 
     def _shrinkage(self, params: PyTree) -> float:
         clock = self.plan.clock

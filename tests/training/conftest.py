@@ -1,0 +1,20 @@
+"""Shared by the tests of the training loop."""
+
+import jax
+import jaxtyping
+import pytest
+
+
+@pytest.fixture
+def own_complaints():
+    """Runtime type checks off, as for a user: the room's own messages show."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def lenient():
+    """JAX's own promotion: optax relies on it wherever it counts steps."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
