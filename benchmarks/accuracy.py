@@ -111,9 +111,7 @@ def study(task, slots, seeds):
             "slots": powers,
             "mean": [float(found[slot].mean()) for slot in at],
             "sd": [float(found[slot].std()) for slot in at],
-            "solved": [
-                float(np.mean(found[slot] >= setting["solved"])) for slot in at
-            ],
+            "solved": [float(np.mean(found[slot] >= setting["solved"])) for slot in at],
             "seeds": seeds,
             "diverged": len(run.diverged),
             "evaluations": run.evaluations["per_seed"],

@@ -49,6 +49,7 @@ def test_optax_has_the_common_rules():
     assert {"sgd", "adam", "adamw", "rmsprop", "adagrad", "lion"} <= set(NAMES)
 
 
+@pytest.mark.filterwarnings("ignore:.*(deprecated|required in)")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_optax_rule_can_be_named_and_recorded(name):
     rule = pg.Rule(name, learning_rate=1e-2)

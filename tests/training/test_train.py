@@ -158,7 +158,7 @@ def test_a_run_that_diverges_says_which_seed_and_where():
 
 
 def test_some_seeds_may_diverge_and_others_finish():
-    rule = pg.Rule("sgd", learning_rate=3.0)
+    rule = pg.Rule("sgd", learning_rate=0.4)
     record = trained(chip=LINEAR, rule=rule, seeds=8, slots=2000)
     lost = [int(seed) for seed in record.diverged]
     assert 0 < len(lost) < 8
@@ -225,8 +225,9 @@ def test_bad_arguments_are_refused_before_anything_is_written(
 
 def test_a_key_may_be_a_number_or_words_or_a_key():
     one = trained(key=7)
-    for key in (jax.random.key(7), one.spec["key"], np.uint32(7)):
-        same_record(trained(key=key), one)
+    assert one.spec["key"] == [0, 7]
+    same_record(trained(key=jax.random.key(7)), one)
+    same_record(trained(key=one.spec["key"]), one)
 
 
 def test_points_may_be_listed():

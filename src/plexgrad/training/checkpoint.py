@@ -6,7 +6,7 @@ the run's own spec gives them.
 """
 
 import io
-import zipfile
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ def save(path: Path, state: PyTree, progress: dict[str, Any]) -> None:
     leaves = jax.tree.leaves(state)
     arrays = {f"state_{n}": np.asarray(leaf) for n, leaf in enumerate(leaves)}
     arrays |= {f"progress_{key}": np.asarray(v) for key, v in progress.items()}
+    arrays["names"] = np.array(sorted(arrays))
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
     write_atomically(path, buffer.getvalue())
@@ -32,18 +33,18 @@ def load(path: Path, like: PyTree) -> tuple[PyTree, dict[str, np.ndarray]]:
 
     Raises ValueError, naming the file, if it is damaged or of another run.
     """
+    data = io.BytesIO(path.read_bytes())
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
+        with np.load(data, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file["names"]}
+    except Exception as error:  # an archive can be damaged in a dozen ways
         raise ValueError(f"{path} must be a checkpoint: {error}") from error
     leaves, treedef = jax.tree.flatten(like)
-    found = [arrays.get(f"state_{n}") for n in range(len(leaves))]
-    extra = f"state_{len(leaves)}" in arrays
-    for number, (leaf, array) in enumerate(zip(leaves, found, strict=True)):
-        wanted = (tuple(leaf.shape), np.dtype(leaf.dtype))
-        got = None if array is None else (array.shape, array.dtype)
-        if extra or got != wanted:
+    count = sum(name.startswith("state_") for name in arrays)
+    found = [arrays[f"state_{n}"] for n in range(count)]
+    pairs = itertools.zip_longest(map(_form, leaves), map(_form, found))
+    for number, (wanted, got) in enumerate(pairs):
+        if got != wanted:
             raise ValueError(
                 f"{path} must hold the state of this run: "
                 f"array {number} must be {wanted}, got {got}"
@@ -54,3 +55,7 @@ def load(path: Path, like: PyTree) -> tuple[PyTree, dict[str, np.ndarray]]:
         if name.startswith("progress_")
     }
     return jax.tree.unflatten(treedef, found), progress
+
+
+def _form(array: Any) -> str:
+    return f"{np.dtype(array.dtype).name}{list(array.shape)}"
