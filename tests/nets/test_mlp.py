@@ -108,5 +108,7 @@ def test_wrong_fields_are_refused(fields, message):
 
 
 def test_params_of_another_depth_are_refused():
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="got 2, 1 too many"):
         MLP([2, 1])(drawn(MLP([2, 2, 1])), jnp.ones((1, 2)))
+    with pytest.raises(ValueError, match="for each of the network's, got 1"):
+        MLP([2, 2, 1])(drawn(MLP([2, 2])), jnp.ones((1, 2)))

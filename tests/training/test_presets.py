@@ -18,11 +18,10 @@ def built(task):
     return build(preset(task), data=None if task in SHAPES else pg.data.load(task))
 
 
-@pytest.mark.parametrize("task", presets())
+@pytest.mark.parametrize("task", [*presets(), "parity-3"])
 def test_a_preset_builds_a_run_of_known_arguments(task):
     arguments = built(task)
     assert set(arguments) <= ARGUMENTS
-    assert arguments["slots"] % arguments["clock"].tau_theta == 0
     arguments["chip"].refuse_foreign(arguments["estimator"])
     net, data = arguments["chip"].net, arguments["data"]
     shape = SHAPES[task] if data is None else (data.features, data.outputs)
@@ -40,9 +39,13 @@ def test_the_smallest_tasks_have_presets():
     assert {"xor", "parity", "digits"} <= set(presets())
 
 
-def test_a_task_with_a_number_has_the_preset_of_its_kind():
-    assert preset("parity-3") | {"task": 0} == preset("parity") | {"task": 0}
-    assert preset("parity-3")["task"] == {"name": "parity-3"}
+def test_parity_of_any_length_has_a_network_of_its_size():
+    spec = preset("parity-3")
+    assert spec["task"] == {"name": "parity-3"}
+    assert spec["chip"]["net"]["sizes"] == [3, 3, 1]
+    assert spec["rule"] == preset("parity")["rule"]
+    with pytest.raises(ValueError, match="got 'parity-many'"):
+        preset("parity-many")
 
 
 def test_an_unknown_task_is_refused_with_those_known():

@@ -78,7 +78,7 @@ def rows(
             f"x must have {features} features per sample, got {found} "
             f"(shape {tuple(x.shape)})"
         )
-    floats = jnp.promote_types(x.dtype, jnp.float32)
+    floats = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.float32
     return jnp.asarray(x, floats).reshape(len(x), features)
 
 

@@ -79,14 +79,29 @@ class AbstractNet(abc.ABC):
     def __call__(
         self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
     ) -> Float[Array, "batch outputs"]:
-        """The outputs for a batch of samples. Raises what `forward` raises."""
+        """The outputs for a batch of samples.
+
+        Raises what `forward` raises, and ValueError for params of another depth.
+        """
+        layers = iter(params)
 
         def answer(number: int, ask: Ask) -> Array:
-            weight, bias = params[number]
+            layer = next(layers, None)
+            if layer is None:
+                raise ValueError(
+                    f"params must hold a layer for each of the network's, got {number}"
+                )
+            weight, bias = layer
             z = ask.linear(ask.a.astype(weight.dtype), weight)
             return z + ask.sign * jnp.expand_dims(bias, tuple(range(z.ndim - 1)))
 
-        return drive(self.forward(x), answer)
+        outputs = drive(self.forward(x), answer)
+        if left := len(list(layers)):
+            raise ValueError(
+                "params must hold as many layers as the network, "
+                f"got {len(params)}, {left} too many"
+            )
+        return outputs
 
     @property
     @abc.abstractmethod
