@@ -127,8 +127,21 @@ def line(row):
         for mean, sd, solved in zip(row["mean"], row["sd"], row["solved"], strict=True)
     ]
     tau = "1" if row["tau_theta"] == 1 else f"P = {row['tau_theta']}"
-    head = [row["task"], row["method"], tau, f"{row['eta']:.3g}"]
+    head = [row["method"], tau, f"{row['eta']:.3g}"]
     return "| " + " | ".join(head + cells) + " |"
+
+
+def show(tasks):
+    """Print the saved tables."""
+    for task in tasks:
+        rows = json.loads((RESULTS / f"accuracy-{task}.json").read_text())["rows"]
+        seeds, powers = rows[0]["seeds"], rows[0]["slots"]
+        head = ["method", "τ_θ", "η", *(f"{slot:,} slots" for slot in powers)]
+        print(f"\n### {task}, {seeds} seeds\n")
+        print("| " + " | ".join(head) + " |")
+        print("| " + " | ".join("---" for _ in head) + " |")
+        for row in rows:
+            print(line(row))
 
 
 def main():
@@ -137,7 +150,11 @@ def main():
     parser.add_argument("--tasks", nargs="*", default=list(TASKS))
     parser.add_argument("--slots", type=int, default=10**6)
     parser.add_argument("--seeds", type=int, help="default: 1000 for xor, else 100")
+    parser.add_argument("--show", action="store_true", help="print the saved results")
     asked = parser.parse_args()
+    if asked.show:
+        show(asked.tasks)
+        return
     for task in asked.tasks:
         seeds, rows = asked.seeds or TASKS[task]["seeds"], []
         for row in study(task, asked.slots, seeds):

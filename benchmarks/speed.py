@@ -4,8 +4,8 @@
 
 Each row is timed in this one run, on one machine: plexgrad's whole training loop
 (codes, data order, measurement, demodulation, update), and the naive JAX loop, a scan
-over `jax.random.rademacher` pairs, vmapped over seeds where there are several. Medians of
-five. One evaluation is one perturbed network on its batch; a pair is two.
+over `jax.random.rademacher` pairs, vmapped over seeds where there are several. Medians
+of five. One evaluation is one perturbed network on its batch; a pair is two.
 """
 
 import time

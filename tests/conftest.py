@@ -3,6 +3,11 @@
 import jax
 import jaxtyping
 import pytest
+from hypothesis import settings
+
+# The first example of a shape compiles, so its time says nothing.
+settings.register_profile("compiled", deadline=None)
+settings.load_profile("compiled")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -14,7 +14,6 @@ from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
 from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets import MLP, AbstractCost, AbstractNet, cost_named
 
-
 FEW_SLOTS = 4
 """Slots in a block below which the shared product does not pay."""
 

@@ -23,10 +23,11 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 
 
-def _version(show: bool) -> None:
+def _version(show: bool) -> bool:
     if show:
         typer.echo(f"plexgrad {__version__}")
         raise typer.Exit
+    return show
 
 
 @app.callback()

@@ -13,7 +13,7 @@ from plexgrad.core.record import Record
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import positive_int
 from plexgrad.nets import CNN
-from plexgrad.training.specs import kinds, preset
+from plexgrad.training.specs import PARTS, kinds, preset
 
 TAGS = ("kind", "name", "schedule")
 """Entries that say what a table is; with another one, the other entries fall."""
@@ -110,6 +110,9 @@ def with_options(spec: dict[str, Any], options: Mapping[str, Any]) -> dict[str, 
     """The spec with every option that was given (is not None) put in its place."""
     given = {key: value for key, value in options.items() if value is not None}
     spec = merge(spec, {})
+    for part in PARTS:
+        if not isinstance(spec.get(part, {}), Mapping):
+            raise ValueError(f"{part} must be a table, got {spec[part]!r}")
     if "slots" in given and isinstance(spec.get("points"), list):
         spec["points"] = max(1, len(spec["points"]) - 1)
     if "net" in given:
