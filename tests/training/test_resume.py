@@ -14,7 +14,7 @@ RUN = {
     "clock": pg.Clock(tau_x=3, tau_theta=32),
     "slots": 3200,
     "seeds": 2,
-    "points": 5,
+    "points": 10,
     "angles": True,
     "backpropagation": True,
 }

@@ -92,7 +92,12 @@ def test_a_saved_record_makes_the_same_run_again(tmp_path, changes):
     again = pg.rerun(loaded)
     assert again.spec == record.spec == loaded.spec
     same_record(again, record)
-    other = pg.rerun(loaded, key=4, backpropagation=False)
+
+
+def test_a_rerun_may_change_an_argument():
+    record = trained()
+    other = pg.rerun(record, key=4)
+    assert other.spec == record.spec | {"key": [0, 4]}
     assert (other.final["test_cost"] != record.final["test_cost"]).all()
 
 

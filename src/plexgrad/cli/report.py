@@ -23,11 +23,15 @@ def report(
             f"{folder} must hold a finished run; this one is {record.status}: "
             f"plexgrad train --resume {folder}"
         )
-    place = folder if folder.is_dir() else folder.parent
-    write_metrics(record, place)
-    page = write_page(record, place)
+    draw(record, folder if folder.is_dir() else folder.parent, as_json)
+
+
+def draw(record: Record, folder: Path, as_json: bool) -> None:
+    """Write the metrics and the page into the folder, and print the sum of it."""
+    write_metrics(record, folder)
+    page = write_page(record, folder)
     if as_json:
-        typer.echo(json.dumps({**to_json_summary(record), "folder": str(place)}))
+        typer.echo(json.dumps({**to_json_summary(record), "folder": str(folder)}))
         return
     for line in summary_lines(record):
         typer.echo(line)

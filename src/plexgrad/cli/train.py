@@ -1,17 +1,16 @@
 """`plexgrad train`: one run from a task, a file, a record, or a checkpoint."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from plexgrad.cli.options import starting_spec, use_devices, with_options
+from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen
 from plexgrad.core.record import Record
-from plexgrad.report import summary_lines, to_json_summary, write_metrics, write_page
 from plexgrad.training import train as run
-from plexgrad.training.specs import build, kinds, presets
+from plexgrad.training.specs import build, presets
 
 MODEL, METHOD, TIME, FILES = "Model", "Method", "Time and size", "Files and output"
 
@@ -172,18 +171,7 @@ def train(
                 f"saved; go on with: plexgrad train --resume {folder}", style="bold"
             )
             raise typer.Exit(130) from None
-    _finish(record, folder, as_json)
-
-
-def _finish(record: Record, folder: Path, as_json: bool) -> None:
-    write_metrics(record, folder)
-    page = write_page(record, folder)
-    if as_json:
-        typer.echo(json.dumps({**to_json_summary(record), "folder": str(folder)}))
-        return
-    for line in summary_lines(record):
-        typer.echo(line)
-    typer.echo(f"{'report':<16}{page}")
+    draw(record, folder, as_json)
 
 
 def _free(folder: Path) -> Path:
@@ -206,6 +194,3 @@ def _refuse_beside(name: str, options: dict[str, Any]) -> None:
     given = [key for key, value in options.items() if value is not None]
     if given:
         raise ValueError(f"{name} takes the run as it is, got also {', '.join(given)}")
-
-
-__all__ = ["kinds", "train"]

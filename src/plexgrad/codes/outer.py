@@ -1,42 +1,63 @@
-"""Slots whose pattern is an outer product of row and column signs in every leaf.
+"""Codes whose pattern is an outer product of row and column signs in every leaf.
 
 What rank-1 random codes and Kronecker-allocated Walsh codes share: the materialised
-pattern and the demodulation by one matrix product per leaf.
+pattern, and the demodulation by one matrix product per leaf.
 """
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+import abc
 
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree, UInt32
+
+from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout
 
 Factors = list[tuple[Float[Array, "slots _"], Float[Array, "slots _"]]]
 
 
-def outer_block(factors: Factors, layout: Layout, amplitude: float) -> PyTree:
-    """The materialised patterns: amplitude x row sign x column sign."""
-    leaves = [
-        (rows[:, :, None] * (columns * amplitude)[:, None, :])
-        .reshape(len(rows), *shape)
-        .astype(dtype)
-        for (rows, columns), shape, dtype in zip(
-            factors, layout.shapes, layout.dtypes, strict=True
-        )
-    ]
-    return layout.assemble(leaves)
+class AbstractOuterCode(AbstractCode):
+    """A code that is defined by its row and column signs."""
 
+    @abc.abstractmethod
+    def factors(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> Factors:
+        """Row and column signs of every leaf seen as a matrix, in every slot."""
 
-def outer_demodulate(
-    factors: Factors,
-    signal: Float[Array, " slots"],
-    layout: Layout,
-    amplitude: float,
-) -> PyTree:
-    """The mean of signal x row sign x column sign / amplitude, one GEMM per leaf."""
-    weight = signal / (len(signal) * amplitude)
-    leaves = [
-        jnp.matmul((rows * weight[:, None]).T, columns).reshape(shape).astype(dtype)
-        for (rows, columns), shape, dtype in zip(
-            factors, layout.shapes, layout.dtypes, strict=True
-        )
-    ]
-    return layout.assemble(leaves)
+    def block(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
+    ) -> PyTree:
+        layout = Layout.of(like)
+        leaves = [
+            (rows[:, :, None] * (columns * self.amplitude)[:, None, :])
+            .reshape(len(rows), *shape)
+            .astype(dtype)
+            for (rows, columns), shape, dtype in zip(
+                self.factors(key, slots, layout),
+                layout.shapes,
+                layout.dtypes,
+                strict=True,
+            )
+        ]
+        return layout.assemble(leaves)
+
+    def demodulate(
+        self,
+        key: Key[Array, ""],
+        slots: UInt32[Array, " slots"],
+        signal: Float[Array, " slots"],
+        like: PyTree | Layout,
+    ) -> PyTree:
+        """One matrix product per leaf."""
+        layout = Layout.of(like)
+        weight = signal / (len(slots) * self.amplitude)
+        leaves = [
+            jnp.matmul((rows * weight[:, None]).T, columns).reshape(shape).astype(dtype)
+            for (rows, columns), shape, dtype in zip(
+                self.factors(key, slots, layout),
+                layout.shapes,
+                layout.dtypes,
+                strict=True,
+            )
+        ]
+        return layout.assemble(leaves)

@@ -10,16 +10,15 @@ rows x columns.
 from dataclasses import dataclass
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree, UInt32
+from jaxtyping import Array, Key, PyTree, UInt32
 
-from plexgrad.codes.outer import Factors, outer_block, outer_demodulate
+from plexgrad.codes.outer import AbstractOuterCode, Factors
 from plexgrad.core import bits
-from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout
 
 
 @dataclass(frozen=True)
-class RankOne(AbstractCode):
+class RankOne(AbstractOuterCode):
     """Random signs that factor into rows and columns; `amplitude` is their size.
 
     A bias vector (one row) draws column signs only, so its signs are independent.
@@ -43,24 +42,6 @@ class RankOne(AbstractCode):
             found.append((row_signs, drawn[:, start : start + columns]))
             start += columns
         return found
-
-    def block(
-        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
-    ) -> PyTree:
-        layout = Layout.of(like)
-        return outer_block(self.factors(key, slots, layout), layout, self.amplitude)
-
-    def demodulate(
-        self,
-        key: Key[Array, ""],
-        slots: UInt32[Array, " slots"],
-        signal: Float[Array, " slots"],
-        like: PyTree | Layout,
-    ) -> PyTree:
-        """One matrix product per leaf."""
-        layout = Layout.of(like)
-        factors = self.factors(key, slots, layout)
-        return outer_demodulate(factors, signal, layout, self.amplitude)
 
     @classmethod
     def demo(cls) -> "RankOne":

@@ -18,9 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
-from plexgrad.codes.outer import Factors, outer_block, outer_demodulate
+from plexgrad.codes.outer import AbstractOuterCode, Factors
 from plexgrad.core import bits
-from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout
 
 
@@ -84,7 +83,7 @@ def fwht(values: Float[Array, " N"]) -> Float[Array, " N"]:
 
 
 @dataclass(frozen=True)
-class Walsh(AbstractCode):
+class Walsh(AbstractOuterCode):
     """Orthogonal signs, exact after one `period`; `amplitude` is each offset's size.
 
     Use antithetic pairs: with a one-sided reference the curvature of the cost is read
@@ -135,12 +134,6 @@ class Walsh(AbstractCode):
             found.append((row_walsh * row_signs, column_walsh * column_signs))
         return found
 
-    def block(
-        self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
-    ) -> PyTree:
-        layout = Layout.of(like)
-        return outer_block(self.factors(key, slots, layout), layout, self.amplitude)
-
     def demodulate(
         self,
         key: Key[Array, ""],
@@ -153,8 +146,7 @@ class Walsh(AbstractCode):
         plan = allocate(layout)
         period = plan.period
         if len(slots) * layout.size < 8 * period * max(1, period.bit_length()):
-            factors = self.factors(key, slots, layout)
-            return outer_demodulate(factors, signal, layout, self.amplitude)
+            return super().demodulate(key, slots, signal, layout)
         folded = jnp.zeros(period, signal.dtype).at[slots % jnp.uint32(period)]
         spectrum = fwht(folded.add(signal / (len(slots) * self.amplitude)))
         grid = spectrum.reshape(1 << plan.high_bits, 1 << plan.low_bits)

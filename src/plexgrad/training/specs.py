@@ -96,7 +96,7 @@ def preset(task: str) -> dict[str, Any]:
         known = ", ".join(presets())
         raise ValueError(f"a task must be one of {known}, got {task!r}")
     text = (_PRESETS / f"{name}.toml").read_text()
-    spec = tomllib.loads(text) | {"task": {"name": task}}
+    spec: dict[str, Any] = {**tomllib.loads(text), "task": {"name": task}}
     if name != task:
         bits = data.source(task).spec["bits"]
         spec["chip"]["net"]["sizes"] = [bits, bits, 1]
