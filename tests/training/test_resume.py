@@ -73,10 +73,8 @@ def while_a_step_ends(patch):
 
 
 def between_the_parts_of_a_point(patch):
-    plain = run_module.Run.angles
-    patch.setattr(
-        run_module.Run, "angles", lambda *given: interrupted(plain(*given), 3)
-    )
+    plain = run_module.Angles.__call__
+    patch.setattr(run_module.Angles, "__call__", interrupted(plain, 3))
 
 
 @pytest.mark.parametrize("when", [while_a_step_ends, between_the_parts_of_a_point])

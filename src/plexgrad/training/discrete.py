@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
+from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from plexgrad.chips.simulated import Simulated
 from plexgrad.core.clock import MAX_SLOTS
@@ -93,14 +93,11 @@ class Loop:
     ) -> State:
         per_window = self.plan.per_window
         window, inside = number // per_window, number % per_window
-        part, reading, finite = self.measured(state.params, window, inside, keys, data)
-        here = self.plan.start(window, inside)
+        part, reading, wrong = self.measured(state.params, window, inside, keys, data)
         state = state._replace(
             gradient=part if per_window == 1 else add(state.gradient, part),
             cost=reading.cost,
-            diverged=jnp.where(
-                finite, state.diverged, jnp.minimum(state.diverged, here)
-            ),
+            diverged=jnp.minimum(state.diverged, wrong),
         )
         if per_window == 1:
             return self._write(state, window, keys)
@@ -118,8 +115,11 @@ class Loop:
         inside: UInt32[Array, ""],
         keys: Keys,
         data: tuple,
-    ) -> tuple[PyTree, Reading, Bool[Array, ""]]:
-        """What one chunk adds to the window's gradient, the reading, and if finite."""
+    ) -> tuple[PyTree, Reading, UInt32[Array, ""]]:
+        """What a chunk adds to the window's gradient, its reading, its first bad slot.
+
+        The slot is `NEVER` unless a cost there is not finite.
+        """
         plan = self.plan
         start = plan.start(window, inside)
         x, y = data
@@ -127,15 +127,16 @@ class Loop:
         slots = Slots(start, plan.chunk, plan.clock.tau_p)
         probe = self.estimator.ask(keys.code, slots, params)
         reading = self.chip.measure(params, probe, (x[chosen], y[chosen]), keys.noise)
-        finite = jnp.isfinite(reading.cost)
-        if reading.signal is not None:
-            signal = reading.signal
-            finite = finite & jnp.isfinite(jnp.sum(signal))
+        signal, bad = reading.signal, ~jnp.isfinite(reading.cost)[None]
+        if signal is not None:
             if plan.ragged:
                 signal = jnp.where(plan.valid(inside), signal, 0.0)
             reading = replace(reading, signal=signal)
+            bad = ~jnp.isfinite(signal)
+        first = start + jnp.argmax(bad).astype(jnp.uint32)
+        wrong = jnp.where(jnp.any(bad), first, jnp.uint32(NEVER))
         share = plan.chunk / plan.clock.tau_theta
-        return scale(self.estimator.tell(probe, reading), share), reading, finite
+        return scale(self.estimator.tell(probe, reading), share), reading, wrong
 
     def _write(self, state: State, window: UInt32[Array, ""], keys: Keys) -> State:
         gradient = scale(state.gradient, self._shrinkage(state.params))

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Key
 
 from plexgrad.chips.simulated import Simulated
 from plexgrad.core.clock import Clock
@@ -27,20 +27,14 @@ from plexgrad.core.probe import GradientProbe
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training import checkpoint
-from plexgrad.training.discrete import NEVER, Keys, Loop, State, window_cosine
+from plexgrad.training.discrete import NEVER, Keys, Loop, State
+from plexgrad.training.instruments import Angles, Scores
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
 from plexgrad.training.progress import Progress, Watcher
-from plexgrad.training.scoring import scorer
-
-TRAIN_SCORED = 5000
-"""Training samples, from the first, on which the training cost is scored."""
 
 CALL_S = 0.5
 """Seconds that one call of the compiled step should last."""
-
-ANGLE_SHARE = 0.05
-"""Slots spent on gradient angles, at most, as a share of the run's slots."""
 
 
 @dataclass
@@ -162,8 +156,16 @@ class Run:
         step = step.lower(state, self.keys, train, *bounds).compile()
         times["compile_s"] += time.perf_counter() - began
 
-        score = self.scores()
-        angle = self.angles(loop, train)
+        score = Scores(loop, self.data, self.over_seeds)
+        angle = Angles(
+            loop,
+            self.loop(Backpropagation()),
+            self.clock,
+            self.slots,
+            len(self.points),
+            self.over_seeds,
+            self.with_angles,
+        )
         stops = self.stops(loop.plan)
         length, saved, failed = 1, time.monotonic(), 0
 
@@ -177,7 +179,10 @@ class Run:
                 at = done // loop.plan.per_window * self.clock.tau_theta
                 if done in stops and at not in history.slot:
                     history.scores.append(score(state.params))
-                    history.cosines.append(angle(state.params, done, len(history.slot)))
+                    point = len(history.slot)
+                    history.cosines.append(
+                        angle(state.params, self.keys, train, done, point)
+                    )
                     history.slot.append(at)
                 diverged = np.asarray(state.diverged)
                 failed = int(np.sum(diverged != NEVER))
@@ -214,49 +219,6 @@ class Run:
         points = {min(point // tau, self.updates) for point in self.points}
         return {window * plan.per_window for window in points | {self.updates}}
 
-    def scores(self) -> Callable[[PyTree], np.ndarray]:
-        """A function of params: (seeds, 4) train cost and accuracy, then test."""
-        score = self.over_seeds(scorer(self.chip), 1, 2)
-        shown = slice(0, TRAIN_SCORED)
-        train = (
-            jnp.asarray(self.data.x_train[shown]),
-            jnp.asarray(self.data.y_train[shown]),
-        )
-        test = (jnp.asarray(self.data.x_test), jnp.asarray(self.data.y_test))
-
-        def scored(params: PyTree) -> np.ndarray:
-            parts = [np.asarray(score(params, *split)) for split in (train, test)]
-            return np.concatenate(parts, axis=1)
-
-        return scored
-
-    def angles(
-        self, loop: Loop, train: tuple[Array, Array]
-    ) -> Callable[[PyTree, int, int], np.ndarray]:
-        """A function of (params, chunk, point): (seeds,) cosines, NaN if too dear."""
-        nothing = np.full(self.seeds, np.nan, np.float32)
-        exact = issubclass(self.estimator.probe, GradientProbe)
-        most = int(ANGLE_SHARE * self.slots / self.clock.tau_theta)
-        if (
-            not self.with_angles
-            or exact
-            or most == 0
-            or GradientProbe not in self.chip.accepts
-        ):
-            return lambda params, done, point: nothing
-        measure = self.over_seeds(
-            _window_last(window_cosine(loop, self.loop(Backpropagation()))), 2, 2
-        )
-        every = -(-len(self.points) // most)
-
-        def measured(params: PyTree, done: int, point: int) -> np.ndarray:
-            if point % every:
-                return nothing
-            window = jnp.uint32(done // loop.plan.per_window)
-            return np.asarray(measure(params, self.keys, window, train))
-
-        return measured
-
     def glance(
         self, state: State, history: History, slot: int, seconds: float, failed: int
     ) -> Progress:
@@ -272,10 +234,3 @@ class Run:
             accuracy,
             failed,
         )
-
-
-def _window_last(function: Callable) -> Callable:
-    def turned(params: PyTree, keys: Keys, window: Array, data: tuple) -> Array:
-        return function(params, window, keys, data)
-
-    return turned

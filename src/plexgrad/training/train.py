@@ -22,6 +22,7 @@ from plexgrad.core.validate import int_at_least, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training.discrete import NEVER, State
+from plexgrad.training.instruments import TRAIN_SCORED
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import build_rule
@@ -188,7 +189,7 @@ def _record(
             run.chip, state.params, run.data.x_test, run.data.y_test
         ).tolist(),
         "machine": machine(),
-        "train_scored": min(len(run.data.x_train), 5000),
+        "train_scored": min(len(run.data.x_train), TRAIN_SCORED),
     }
     code = getattr(run.estimator, "code", None)
     if code is not None:

@@ -1,0 +1,90 @@
+"""What is watched while a network trains: scores, and the angle to the true gradient.
+
+Instrumentation of the simulation, taken with the perturbation off or beside the run: it
+never touches the run's state, and none of it counts as the chip's evaluations.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from plexgrad.core.clock import Clock
+from plexgrad.core.probe import GradientProbe
+from plexgrad.data import Dataset
+from plexgrad.training.discrete import Keys, Loop, window_cosine
+from plexgrad.training.scoring import scorer
+
+TRAIN_SCORED = 5000
+"""Training samples, from the first, on which the training cost is scored."""
+
+ANGLE_SHARE = 0.05
+"""Slots spent on gradient angles, at most, as a share of the run's slots."""
+
+
+class Scores:
+    """Cost and accuracy of all seeds on the training and the test set.
+
+    `over_seeds(function, mapped, shared)` maps a function of one seed over all.
+    """
+
+    def __init__(self, loop: Loop, data: Dataset, over_seeds: Callable) -> None:
+        self.score = over_seeds(scorer(loop.chip), 1, 2)
+        shown = slice(0, TRAIN_SCORED)
+        self.splits = [
+            (jnp.asarray(data.x_train[shown]), jnp.asarray(data.y_train[shown])),
+            (jnp.asarray(data.x_test), jnp.asarray(data.y_test)),
+        ]
+
+    def __call__(self, params: PyTree) -> np.ndarray:
+        """(seeds, 4): train cost and accuracy, test cost and accuracy."""
+        parts = [np.asarray(self.score(params, *split)) for split in self.splits]
+        return np.concatenate(parts, axis=1)
+
+
+class Angles:
+    """Cosine between what a window estimates and the exact gradient, for all seeds.
+
+    Measured at every so many points that the run's slots bound what it costs; NaN
+    elsewhere, and where the chip cannot tell its exact gradient.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        exact: Loop,
+        clock: Clock,
+        slots: int,
+        points: int,
+        over_seeds: Callable,
+        wanted: bool,
+    ) -> None:
+        self.loop, self.exact, self.over_seeds = loop, exact, over_seeds
+        most = int(ANGLE_SHARE * slots / clock.tau_theta)
+        estimated = not issubclass(loop.estimator.probe, GradientProbe)
+        known = GradientProbe in loop.chip.accepts
+        self.every = (
+            -(-points // most) if wanted and estimated and known and most else 0
+        )
+
+    @cached_property
+    def measure(self) -> Any:
+        """The compiled measurement; never compiled where none is wanted."""
+        angle = window_cosine(self.loop, self.exact)
+
+        def turned(params: PyTree, keys: Keys, window: Array, data: tuple) -> Array:
+            return angle(params, window, keys, data)
+
+        return self.over_seeds(turned, 2, 2)
+
+    def __call__(
+        self, params: PyTree, keys: Keys, data: tuple, done: int, point: int
+    ) -> np.ndarray:
+        """(seeds,) cosines after `done` chunks, at the point of this number."""
+        if not self.every or point % self.every:
+            return np.full(len(keys.code), np.nan, np.float32)
+        window = jnp.uint32(done // self.loop.plan.per_window)
+        return np.asarray(self.measure(params, keys, window, data))
