@@ -17,7 +17,14 @@ MADE = ("digits", "nist7x7", "parity", "xor")
 def test_the_known_names():
     files = ("cifar-10", "fashion-mnist", "mnist")
     assert names() == tuple(sorted(MADE + files))
-    assert sorted(plexgrad.data.__all__) == ["Dataset", "load", "names"]
+    assert sorted(plexgrad.data.__all__) == [
+        "Dataset",
+        "describe",
+        "fetch",
+        "load",
+        "names",
+        "source",
+    ]
 
 
 @pytest.mark.parametrize("name", names())
