@@ -83,7 +83,6 @@ def digits(
             "parameters": 2410,
             "cosine_law": 0.31,
             "machine": "2 cores of an x86-64 server",
-            "command": "plexgrad train digits",
         },
     )
     if reference:

@@ -87,7 +87,7 @@ def test_page_says_what_the_record_says(page, make_record):
         "6,400,000",
         "1.25 M",
         "theory, 72°",
-        "one forward and one backward pass",
+        "has a backward pass beside it",
         "plexgrad train --from record.json",
         "plexgrad train digits",
         "as scikit-learn ships them",
@@ -128,7 +128,7 @@ def test_names_stay_text(make_record):
     record = make_record(points=4)
     record.spec["task"]["name"] = evil
     record.spec["estimator"]["kind"] = evil
-    record.extra.update(source=evil, command=evil, machine=evil)
+    record.extra.update(source=evil, machine=evil)
     record.extra["classes"] = [f"<b>&$x${index}" for index in range(9)] + [evil]
     html = render(record)
     assert "<script" not in html

@@ -92,7 +92,7 @@ def test_no_file_knows_a_machine():
     if listed.returncode:
         pytest.skip("which files are tracked is known in a git checkout only")
     machine = re.compile(
-        r"(?<![\w.])/(?:work|root|home|Users)/\w|/tmp/(?:w|bash_jobs\S*)/|\b[C-Z]:\\\w"
+        r"(?<![\w.])/(?:[a-z]+/main|root|home|Users|tmp)/\w|\b[C-Z]:\\\w"
     )
     found = [
         f"{name}:{number}: {line.strip()}"

@@ -83,3 +83,12 @@ def test_the_last_slots_of_the_longest_run_do_not_overflow():
 def test_small_windows_are_one_chunk_and_large_ones_even(clock, most, chunk, groups):
     plan = Plan.make(clock, most)
     assert (plan.chunk, plan.groups) == (chunk, groups)
+
+
+def test_time_constants_beyond_31_bits_do_not_overflow():
+    tau = 3_000_000_000
+    plan = Plan.make(Clock(tau_x=tau, tau_theta=tau), 1000)
+    last = jnp.uint32(plan.per_window - 1)
+    start = int(plan.start(jnp.uint32(0), last))
+    assert start + int(plan.valid(last).sum()) == tau
+    assert int(plan.samples(jnp.uint32(start))[0]) == 0

@@ -7,6 +7,7 @@ import jax
 import pytest
 
 import plexgrad as pg
+from plexgrad.training.rule import rule_spec
 from plexgrad.training.specs import build, describe, preset, presets
 
 ARGUMENTS = set(inspect.signature(pg.train).parameters)
@@ -116,9 +117,10 @@ def test_a_missing_part_is_named(name):
         build(spec)
 
 
-def test_updates_in_a_schedule_are_the_runs_own():
+def test_updates_in_a_schedule_stay_a_word_so_that_a_rerun_may_be_longer():
     rate = {"schedule": "linear_schedule", "init_value": 1.0, "end_value": 0.0}
     rule = {"name": "sgd"}
     rule["options"] = {"learning_rate": rate | {"transition_steps": "updates"}}
     arguments = build(tomllib.loads(SPEC) | {"rule": rule})
-    assert dict(arguments["rule"].options[0][1])["transition_steps"] == 10
+    assert dict(arguments["rule"].options[0][1])["transition_steps"] == "updates"
+    assert rule_spec(arguments["rule"])["options"] == rule["options"]

@@ -35,7 +35,7 @@ SCHEDULE = {
 
 def stepped(rule, steps=3):
     """A bowl's parameters after a few updates."""
-    rule = build_rule(rule)
+    rule = build_rule(rule, 1)
     params = {"w": jnp.asarray([1.0, -2.0])}
     state = rule.init(params)
     for _ in range(steps):
@@ -117,10 +117,26 @@ def test_wrong_rules_are_refused(name, options, message):
 
 def test_an_optax_object_is_taken_and_recorded_as_opaque():
     rule = optax.chain(optax.clip(1.0), optax.sgd(0.1))
-    assert build_rule(rule) is rule
+    assert build_rule(rule, 1) is rule
     assert "opaque" in rule_spec(rule)
 
 
 def test_anything_else_is_refused():
     with pytest.raises(TypeError, match="rule must be a plexgrad Rule .* got 'sgd'"):
-        build_rule("sgd")
+        build_rule("sgd", 1)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_the_word_updates_stands_for_as_many_as_the_run_makes():
+    rate = {"schedule": "linear_schedule", "init_value": 1.0, "end_value": 0.0}
+    rule = pg.Rule("sgd", learning_rate={**rate, "transition_steps": "updates"})
+    filled = pg.Rule("sgd", learning_rate={**rate, "transition_steps": 4})
+    assert rule_spec(rule)["options"]["learning_rate"]["transition_steps"] == "updates"
+    gradient = jnp.ones(1)
+    for made in (rule.build(4), filled.build()):
+        state = made.init(gradient)
+        taken = []
+        for _ in range(5):
+            update, state = made.update(gradient, state)
+            taken.append(float(update[0]))
+        assert taken == pytest.approx([-1.0, -0.75, -0.5, -0.25, 0.0])

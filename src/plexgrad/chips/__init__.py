@@ -1,4 +1,4 @@
-"""Chips: a simulated network, any function, and effects that wrap a chip."""
+"""Chips: a simulated network, and any function."""
 
 from plexgrad.chips.function import Function, grad, value_and_grad
 from plexgrad.chips.simulated import Simulated

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
 from plexgrad.chips.measuring import measure
+from plexgrad.core.clock import MAX_SLOTS
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
 from plexgrad.core.probe import Reading, WeightProbe
 from plexgrad.core.validate import positive_int
@@ -58,9 +59,10 @@ def value_and_grad(
     key in every step; or keep one key and advance `slot` by `slots`, so that the code
     goes on where it stopped. With antithetic pairs the value is the mean over all
     pairs, which costs no further evaluation. `vectorize=False` evaluates one slot after
-    another. Can be jitted.
+    another; wrap what is not JAX in `jax.pure_callback`. Wrap the result in `jax.jit`,
+    or every call compiles anew. Gradients are taken of the first argument only.
     """
-    positive_int("slots", slots)
+    positive_int("slots", slots, MAX_SLOTS)
 
     def grad_fn(
         params: PyTree, *args: Any, key: Key[Array, ""], slot: Any = 0, **kwargs: Any

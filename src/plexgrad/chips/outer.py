@@ -13,11 +13,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from plexgrad.chips.measuring import LANE_FLOATS, deal, over, reading
+from plexgrad.core.code import Factors
 from plexgrad.core.probe import Reading, WeightProbe
 from plexgrad.nets import AbstractCost, AbstractNet
 from plexgrad.nets.net import Ask, Params, drive
-
-Factors = list[tuple[Float[Array, "slots _"], Float[Array, "slots _"]]]
 
 
 def measure_outer(
@@ -70,9 +69,7 @@ def _costs(
     x, y = sample
     step = probe.code.amplitude * jnp.asarray(signs, jnp.float32)
     first = next(net.forward(x))
-    weight, bias = params[0]
-    base = first.linear(first.a.astype(weight.dtype), weight)
-    base = base + first.sign * jnp.expand_dims(bias, tuple(range(base.ndim - 1)))
+    base, weight = first.plainly(params[0]), params[0].weight
     # All slots' row signs side by side: one product with as many output columns.
     rows = jnp.moveaxis(factors[0][0].reshape(each, *weight.shape[:-1]), 0, -1)
     columns = jnp.moveaxis(first.linear(first.a, rows), -1, 0)
@@ -82,14 +79,13 @@ def _costs(
         slots = len(column)
 
         def answer(number: int, ask: Ask) -> Array:
-            weight, bias = params[number]
+            weight = params[number].weight
             (rows, signs_out), (one, signs_bias) = factors[2 * number : 2 * number + 2]
             if number == 0:
                 z = base[None, None]
                 added = column[:, None]
             else:
-                z = ask.linear(ask.a, weight)
-                z = z + ask.sign * jnp.expand_dims(bias, tuple(range(z.ndim - 1)))
+                z = ask.plainly(params[number])
                 mine = ask.a.reshape(slots, -1, *ask.a.shape[1:])
                 kernel = rows.reshape(slots, *weight.shape[:-1], 1)
                 added = jax.vmap(ask.linear)(mine, kernel)[..., 0]

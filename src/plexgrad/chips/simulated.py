@@ -1,14 +1,15 @@
-"""A simulated chip: a network, a cost, and ideal writes. Effects wrap it."""
+"""A simulated chip: a network, a cost, and ideal writes."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax
-from jaxtyping import Array, Float, Key, PyTree
+import numpy as np
+from jaxtyping import Array, Float, Key, PyTree, Shaped
 
 from plexgrad.chips.measuring import LANE_FLOATS, measure
 from plexgrad.chips.outer import measure_outer
-from plexgrad.core.contracts import AbstractChip
+from plexgrad.core.contracts import AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
 from plexgrad.core.validate import one_of, positive_int
@@ -19,11 +20,11 @@ FEW_SLOTS = 4
 
 
 @dataclass(frozen=True)
-class Simulated(AbstractChip):
+class Simulated(AbstractTrainable):
     """A network on a chip that answers with its cost, "mse" or "cross_entropy".
 
     `lanes` bounds how many slots are simulated side by side (None: as many as stay in
-    cache), `engine` says how; they change speed, not results.
+    cache), `engine` says how; they change speed, and results by rounding only.
     """
 
     net: AbstractNet
@@ -40,7 +41,6 @@ class Simulated(AbstractChip):
             positive_int("lanes", self.lanes)
 
     def init(self, key: Key[Array, ""]) -> PyTree:
-        """Parameters as the network starts with."""
         return self.net.init(key)
 
     def loss(
@@ -68,15 +68,23 @@ class Simulated(AbstractChip):
         dense = all(len(shape) <= 2 for shape in probe.layout.shapes)
         return probe.code.has_factors and dense and probe.slots.count >= FEW_SLOTS
 
+    @property
+    def inputs(self) -> int:
+        return self.net.inputs
+
+    @property
+    def outputs(self) -> int:
+        return self.net.outputs
+
+    def predict(
+        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch outputs"]:
+        return self.net(params, x)
+
     def score(
-        self,
-        params: PyTree,
-        x: Float[Array, "batch *x"],
-        y: Float[Array, "batch outputs"],
+        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."], y: Any
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Cost and accuracy at rest on one batch."""
-        outputs = self.net(params, x)
-        cost = cost_named(self.cost)
+        outputs, cost = self.predict(params, x), cost_named(self.cost)
         return cost(outputs, y), cost.accuracy(outputs, y)
 
     @classmethod

@@ -55,11 +55,12 @@ def starting_spec(task: str | None, file: Path | None) -> dict[str, Any]:
     """
     found = {} if file is None else read_spec(file)
     named = found.get("task") if task is None else task
-    if named is None:
-        raise ValueError("a task must be given: plexgrad train TASK, or --spec FILE")
     named = dict(named) if isinstance(named, Mapping) else {"name": named}
+    name = named.get("name")
+    if not isinstance(name, str):
+        raise ValueError("a task must be given: plexgrad train TASK, or --spec FILE")
     whole = file is not None and is_record(file)
-    base = {} if whole else preset(named["name"])
+    base = {} if whole else preset(name)
     return merge(base, found) | {"task": named}
 
 
@@ -158,6 +159,8 @@ def _turned(table: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _put(spec: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
     for name in place[:-1]:
+        if name not in spec:
+            raise ValueError(f"--{place[-1]} must have a {name} to change, got none")
         spec[name] = dict(spec[name])
         spec = spec[name]
     spec[place[-1]] = value

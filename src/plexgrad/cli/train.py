@@ -167,8 +167,10 @@ def train(
                 **arguments, out=folder, resume=resume is not None, watch=screen
             )
         except KeyboardInterrupt:
+            kept = any(folder.glob("checkpoint*.npz"))
+            saved = "saved" if kept else "nothing to save yet"
             screen.console.print(
-                f"saved; go on with: plexgrad train --resume {folder}", style="bold"
+                f"{saved}; go on with: plexgrad train --resume {folder}", style="bold"
             )
             raise typer.Exit(130) from None
     draw(record, folder, as_json)

@@ -9,10 +9,8 @@ import abc
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
-from plexgrad.core.code import AbstractCode
+from plexgrad.core.code import AbstractCode, Factors
 from plexgrad.core.layout import Layout
-
-Factors = list[tuple[Float[Array, "slots _"], Float[Array, "slots _"]]]
 
 
 class AbstractOuterCode(AbstractCode):

@@ -5,7 +5,7 @@ Sylvester order, period N a power of two. The parameter in row i and column j of
 has the index $p = A(i) \oplus B(j)$ with A in the low and B in the high bits, so a slot
 is a rank-1 sign matrix while all codes stay distinct and orthogonal, and all gradients
 come from one fast Walsh-Hadamard transform of the cost. Index 0 is never given: it is
-where the baseline cost and the curvature land. rho and kappa are signs fixed for the
+where the baseline cost and the diagonal of the curvature land. rho and kappa are signs fixed for the
 run (scrambling); without them all codes agree in slot 0. Walsh multiplexing: McCaughan
 et al. 2023, doi:10.1063/5.0157645.
 """
@@ -85,6 +85,9 @@ def fwht(values: Float[Array, " N"]) -> Float[Array, " N"]:
 @dataclass(frozen=True)
 class Walsh(AbstractOuterCode):
     """Orthogonal signs, exact after one `period`; `amplitude` is each offset's size.
+
+    The period is a power of two above P, at most 2 P for the usual networks; a wide
+    layer beside a narrow one can need more.
 
     Use antithetic pairs: with a one-sided reference the curvature of the cost is read
     as gradient. `scramble=False` gives the bare Walsh functions, to compare with.

@@ -31,6 +31,11 @@ class Clock:
         for name in ("tau_p", "tau_x", "tau_theta"):
             positive_int(name, getattr(self, name), MAX_SLOTS)
 
+    @property
+    def patterns(self) -> int:
+        """Perturbation patterns between two parameter updates."""
+        return -(-self.tau_theta // self.tau_p)
+
     def updates(self, slots: int) -> int:
         """Parameter updates made within the first `slots` slots."""
         return slots // self.tau_theta

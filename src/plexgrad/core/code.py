@@ -14,6 +14,10 @@ BLOCK_FLOATS = 2**20
 """Pattern entries held at once where slots are processed in blocks (4 MiB)."""
 
 
+Factors = list[tuple[Float[Array, "slots _"], Float[Array, "slots _"]]]
+"""Row signs and column signs of every leaf, in every slot."""
+
+
 class AbstractCode(abc.ABC):
     """A pure function of (key, slot, parameter): the perturbation each one gets."""
 
@@ -51,7 +55,7 @@ class AbstractCode(abc.ABC):
 
     def factors(
         self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
-    ) -> list[tuple[Float[Array, "slots _"], Float[Array, "slots _"]]] | None:
+    ) -> Factors | None:
         """Row and column signs of every leaf if each slot is rank-1, else None."""
         return None
 

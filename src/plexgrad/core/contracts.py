@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree, UInt32
+import numpy as np
+from jaxtyping import Array, Float, Key, PyTree, Shaped, UInt32
 
-from plexgrad.core.clock import Clock
+from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import BLOCK_FLOATS
 from plexgrad.core.layout import Layout, add, scale
 from plexgrad.core.probe import Probe, Reading, Slots
@@ -94,7 +95,7 @@ class AbstractChip(abc.ABC):
 
         Memory stays bounded: slots are measured block by block.
         """
-        slots = positive_int("slots", slots)
+        slots = positive_int("slots", slots, MAX_SLOTS)
         self.refuse_foreign(estimator)
         layout = Layout.of(params)
         key_code, key_noise = jax.random.split(key)
@@ -134,3 +135,33 @@ class AbstractChip(abc.ABC):
     ) -> PyTree:
         """One gradient estimate on one batch, as `value_and_gradient` makes it."""
         return self.value_and_gradient(params, batch, estimator, slots, key, start)[1]
+
+
+class AbstractTrainable(AbstractChip):
+    """A chip that the training loop can start, show a data set, and score."""
+
+    @property
+    @abc.abstractmethod
+    def inputs(self) -> int:
+        """Features of one sample."""
+
+    @property
+    @abc.abstractmethod
+    def outputs(self) -> int:
+        """Outputs for one sample."""
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""]) -> PyTree:
+        """Parameters to start from."""
+
+    @abc.abstractmethod
+    def predict(
+        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch outputs"]:
+        """The outputs at rest."""
+
+    @abc.abstractmethod
+    def score(
+        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."], y: Any
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Cost and accuracy at rest on one batch."""

@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclasses.dataclass
 class Record:
-    """One finished (or stopped) run.
+    """One run: finished, diverged, or (with nothing but its spec) running or stopped.
 
     `spec` is the resolved specification, `final` maps a metric to one value per seed,
     `curves` maps a column name to an array of (points,) or (points, seeds) and always

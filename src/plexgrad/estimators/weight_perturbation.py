@@ -36,6 +36,8 @@ class WeightPerturbation(AbstractEstimator):
     - `"norm"`: by $1/\sqrt{1 + x}$, so that its mean square norm is the gradient's
       (Oripov et al. 2025, doi:10.1063/5.0258271, there layer by layer).
     - `"mmse"`: by $1/(1 + x)$, the factor of least mean square error.
+
+    Both are exact for one sample per window; several samples add error of their own.
     """
 
     code: AbstractCode

@@ -43,6 +43,12 @@ class Ask(NamedTuple):
     sign: int
     a: Array
 
+    def plainly(self, layer: Affine) -> Array:
+        """The answer of an unperturbed layer."""
+        weight, bias = layer
+        z = self.linear(self.a.astype(weight.dtype), weight)
+        return z + self.sign * jnp.expand_dims(bias, tuple(range(z.ndim - 1)))
+
 
 Forward = Generator[Ask, Array, Array]
 """A forward pass that asks for every pre-activation and returns the outputs.
@@ -91,9 +97,7 @@ class AbstractNet(abc.ABC):
                 raise ValueError(
                     f"params must hold a layer for each of the network's, got {number}"
                 )
-            weight, bias = layer
-            z = ask.linear(ask.a.astype(weight.dtype), weight)
-            return z + ask.sign * jnp.expand_dims(bias, tuple(range(z.ndim - 1)))
+            return ask.plainly(layer)
 
         outputs = drive(self.forward(x), answer)
         if left := len(list(layers)):

@@ -86,11 +86,8 @@ def series(record: Record, name: str) -> np.ndarray | None:
     return values.reshape(len(values), -1)
 
 
-def updates_axis(record: Record, name: str) -> np.ndarray | None:
+def updates_axis(record: Record) -> np.ndarray | None:
     """Parameter updates made at each point; None if the clock is not known."""
-    if name == BACKPROPAGATION:
-        # It needs one forward pass per update, which is what it counts.
-        return axis(record, "evaluations")
     slots, hold = (
         axis(record, "slot"),
         number(part(record.spec, "clock").get("tau_theta")),

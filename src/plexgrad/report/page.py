@@ -75,7 +75,6 @@ def _context(record: Record) -> dict[str, Any]:
             "mistakes": tables.mistakes(record),
             "divergence": tables.divergence(record),
         },
-        "command": record.extra.get("command"),
         "source": record.extra.get("source"),
     }
 

@@ -129,7 +129,7 @@ def angle(record: Record) -> str | None:
 def _lines(record: Record, metric: str) -> list[tuple[str, Any, Any, str]]:
     found = []
     for (name, each), colour in zip(methods(record), COLOURS, strict=False):
-        x, values = updates_axis(each, name), _scaled_series(each, metric)
+        x, values = updates_axis(each), _scaled_series(each, metric)
         if x is not None and values is not None:
             found.append((canvas.clip(name, 24), x, values, colour))
     return found

@@ -61,10 +61,8 @@ def comparison(record: Record) -> Table:
     rows = []
     for name, each in methods(record):
         forward, updates = (each.evaluations.get(k) for k in ("per_seed", "updates"))
-        backward = 0
-        if name == BACKPROPAGATION:
-            # Its record counts forward passes, and each has one backward pass.
-            updates = backward = forward
+        # Backpropagation counts forward passes, and each has one backward pass.
+        backward = forward if name == BACKPROPAGATION else 0
         got = spread(each.final.get(metric or "", []))
         result = level_with_sd(metric, got) if metric else NOTHING
         rows.append([name, count(updates), count(forward), count(backward), result])
@@ -91,7 +89,7 @@ def price(record: Record) -> Table | None:
         rows.append([f"{100 * share:.0f} %", level(metric, share * best), *cells])
     first = f"{methods(record)[0][0]}: evaluations"
     return Table(
-        rows, ("of its final", label(metric), first, f"{BACKPROPAGATION}: updates")
+        rows, ("of its final", label(metric), first, f"{BACKPROPAGATION}: forward")
     )
 
 
@@ -112,8 +110,6 @@ def evaluations(record: Record) -> Table:
     """How often the cost was measured."""
     names = {
         "per_seed": "cost evaluations per seed",
-        "perturbed": "of these, perturbed",
-        "baseline": "of these, baselines",
         "updates": "parameter updates per seed",
         "total": "cost evaluations, all seeds",
     }

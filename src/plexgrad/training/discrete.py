@@ -13,9 +13,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
-from plexgrad.chips.simulated import Simulated
 from plexgrad.core.clock import MAX_SLOTS
-from plexgrad.core.contracts import AbstractEstimator
+from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, cosine, scale
 from plexgrad.core.probe import Reading, Slots
 from plexgrad.training.order import Order
@@ -55,7 +54,7 @@ class State(NamedTuple):
 class Loop:
     """The training loop of one seed, as pure functions of chunk numbers."""
 
-    chip: Simulated
+    chip: AbstractTrainable
     estimator: AbstractEstimator
     rule: optax.GradientTransformation
     order: Order
@@ -91,15 +90,15 @@ class Loop:
     def _step(
         self, number: UInt32[Array, ""], state: State, keys: Keys, data: tuple
     ) -> State:
-        per_window = self.plan.per_window
+        per_window = jnp.uint32(self.plan.per_window)
         window, inside = number // per_window, number % per_window
         part, reading, wrong = self.measured(state.params, window, inside, keys, data)
         state = state._replace(
-            gradient=part if per_window == 1 else add(state.gradient, part),
+            gradient=part if self.plan.per_window == 1 else add(state.gradient, part),
             cost=reading.cost,
             diverged=jnp.minimum(state.diverged, wrong),
         )
-        if per_window == 1:
+        if self.plan.per_window == 1:
             return self._write(state, window, keys)
         return jax.lax.cond(
             inside == per_window - 1,
@@ -148,8 +147,7 @@ class Loop:
         return state._replace(params=params, rule=rule, gradient=zero)
 
     def _shrinkage(self, params: PyTree) -> float:
-        clock = self.plan.clock
-        patterns = -(-clock.tau_theta // clock.tau_p)
+        patterns = self.plan.clock.patterns
         return self.estimator.shrinkage(patterns, Layout.of(params))
 
     def window_gradient(

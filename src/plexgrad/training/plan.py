@@ -62,9 +62,10 @@ class Plan:
         self, window: UInt32[Array, ""], number: UInt32[Array, ""]
     ) -> UInt32[Array, ""]:
         """First slot of chunk `number` of a window."""
-        segment, inside = number // self.per_segment, number % self.per_segment
-        offset = segment * self.segment + inside * self.chunk
-        return window * jnp.uint32(self.clock.tau_theta) + offset.astype(jnp.uint32)
+        per_segment = jnp.uint32(self.per_segment)
+        segment, inside = number // per_segment, number % per_segment
+        offset = segment * jnp.uint32(self.segment) + inside * jnp.uint32(self.chunk)
+        return window * jnp.uint32(self.clock.tau_theta) + offset
 
     def samples(self, start: UInt32[Array, ""]) -> UInt32[Array, " groups"]:
         """Numbers of the samples (or batches) shown in the chunk from `start`."""
@@ -75,5 +76,6 @@ class Plan:
 
     def valid(self, number: UInt32[Array, ""]) -> Bool[Array, " slots"]:
         """Which slots of chunk `number` lie inside its segment."""
-        inside = (number % self.per_segment) * self.chunk
-        return inside + jnp.arange(self.chunk, dtype=jnp.uint32) < self.segment
+        inside = (number % jnp.uint32(self.per_segment)) * jnp.uint32(self.chunk)
+        slots = inside + jnp.arange(self.chunk, dtype=jnp.uint32)
+        return slots < jnp.uint32(self.segment)

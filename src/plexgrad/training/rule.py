@@ -18,9 +18,10 @@ class Rule:
     """`Rule("adam", learning_rate=1e-2)` is `optax.adam(learning_rate=1e-2)`.
 
     An option may be a schedule: `learning_rate={"schedule": "cosine_decay_schedule",
-    "init_value": 0.1, "decay_steps": 1000}` (counted in parameter updates). Raises
-    ValueError for a name that optax does not have, for options that it refuses, and
-    for options that are not plain data (pass an optax object to `train` instead).
+    "init_value": 0.1, "decay_steps": "updates"}`. Schedules count parameter updates,
+    and the word "updates" stands for as many as the run will make. Raises ValueError
+    for a name that optax does not have, for options that it refuses, and for options
+    that are not plain data (pass an optax object to `train` instead).
     """
 
     name: str
@@ -31,18 +32,19 @@ class Rule:
         object.__setattr__(self, "options", _frozen({**dict(options), **more}))
         self.build()
 
-    def build(self) -> optax.GradientTransformation:
-        """The optax transformation itself."""
-        made = _call(self.name, {key: _schedule(value) for key, value in self.options})
+    def build(self, updates: int = 1) -> optax.GradientTransformation:
+        """The optax transformation itself, for a run of so many updates."""
+        options = {key: _schedule(value, updates) for key, value in self.options}
+        made = _call(self.name, options)
         if not isinstance(made, optax.GradientTransformation):
             raise ValueError(f"rule must be the name of an optax rule, got {self.name}")
         return made
 
 
-def build_rule(rule: Any) -> optax.GradientTransformation:
+def build_rule(rule: Any, updates: int) -> optax.GradientTransformation:
     """The optax transformation of a `Rule`, or the optax object itself."""
     if isinstance(rule, Rule):
-        return rule.build()
+        return rule.build(updates)
     if isinstance(rule, optax.GradientTransformation):
         return rule
     raise TypeError(f"rule must be a plexgrad Rule or an optax one, got {rule!r}")
@@ -76,11 +78,12 @@ def _thawed(value: Any) -> Any:
     return {key: _thawed(item) for key, item in value}
 
 
-def _schedule(value: Any) -> Any:
+def _schedule(value: Any, updates: int) -> Any:
     if not isinstance(value, tuple):
         return value
-    options = _thawed(value)
-    name = options.pop("schedule", None)
+    table = _thawed(value)
+    name = table.pop("schedule", None)
+    options = {k: updates if v == "updates" else v for k, v in table.items()}
     if name is None:
         raise ValueError(
             f"an option that is a table must name a schedule, got {options}"

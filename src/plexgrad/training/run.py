@@ -18,10 +18,9 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Key
 
-from plexgrad.chips.simulated import Simulated
 from plexgrad.core.clock import Clock
 from plexgrad.core.code import BLOCK_FLOATS
-from plexgrad.core.contracts import AbstractEstimator
+from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe
 from plexgrad.data import Dataset
@@ -62,7 +61,7 @@ class History:
 class Run:
     """The arguments of a run, and the machinery made from them."""
 
-    chip: Simulated
+    chip: AbstractTrainable
     data: Dataset
     estimator: AbstractEstimator
     rule: Any
@@ -87,15 +86,20 @@ class Run:
         return self.clock.updates(self.slots)
 
     def loop(self, estimator: AbstractEstimator) -> Loop:
-        """The loop of one seed with this estimator."""
+        """The loop of one seed with this estimator.
+
+        Its plan does not depend on the devices, so that chunk numbers mean the same on
+        all of them.
+        """
         like = jax.eval_shape(self.chip.init, self.key)
         size = Layout.of(like).size
-        local = self.seeds // self.devices
         if issubclass(estimator.probe, GradientProbe):
-            shown = self.order.batch * self.data.features * local
+            shown = self.order.batch * self.data.features * self.seeds
             plan = Plan.make(self.clock, max(1, BLOCK_FLOATS // shown), whole=True)
         else:
-            plan = Plan.make(self.clock, max(1, 4 * BLOCK_FLOATS // (size * local)))
+            plan = Plan.make(
+                self.clock, max(1, 4 * BLOCK_FLOATS // (size * self.seeds))
+            )
         return Loop(self.chip, estimator, self.rule, self.order, plan)
 
     @cached_property
@@ -141,6 +145,7 @@ class Run:
         times = {"seconds": 0.0, "compile_s": 0.0}
         if resume and file is not None and file.exists():
             state, progress = checkpoint.load(file, state)
+            _refuse_other_plan(file, int(progress["chunk"]), loop.plan.chunk)
             done = int(progress["done"])
             history = History(
                 progress["slot"].tolist(),
@@ -171,7 +176,8 @@ class Run:
 
         def save() -> None:
             if file is not None:
-                extra = {"done": done, **history.arrays(), **times}
+                place = {"done": done, "chunk": loop.plan.chunk}
+                extra = {**place, **history.arrays(), **times}
                 checkpoint.save(file, state, extra)
 
         try:
@@ -233,4 +239,11 @@ class Run:
             np.asarray(state.cost),
             accuracy,
             failed,
+        )
+
+
+def _refuse_other_plan(file: Path, found: int, chunk: int) -> None:
+    if found != chunk:
+        raise ValueError(
+            f"{file} must count chunks of {chunk} slots to be resumed here, got {found}"
         )

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
-from plexgrad.chips.simulated import Simulated
+from plexgrad.core.contracts import AbstractTrainable
 
 STRIDE = 1000
 """Samples scored at once, which bounds the memory of the activations."""
 
 
-def scorer(chip: Simulated) -> Callable[[PyTree, Array, Array], Array]:
+def scorer(chip: AbstractTrainable) -> Callable[[PyTree, Array, Array], Array]:
     """A function of (params, x, y): mean cost and accuracy over all samples."""
 
     def score(
@@ -42,7 +42,7 @@ def scorer(chip: Simulated) -> Callable[[PyTree, Array, Array], Array]:
 
 
 def confusion(
-    chip: Simulated, params: PyTree, x: np.ndarray, y: np.ndarray
+    chip: AbstractTrainable, params: PyTree, x: np.ndarray, y: np.ndarray
 ) -> Int[np.ndarray, "classes classes"]:
     """How often each true class (row) was taken for each class (column).
 
@@ -50,7 +50,7 @@ def confusion(
     column is read as two classes, split at 0.5.
     """
     classes = max(2, y.shape[1])
-    predict = jax.jit(jax.vmap(chip.net, in_axes=(0, None)))
+    predict = jax.jit(jax.vmap(chip.predict, in_axes=(0, None)))
     counts = np.zeros((classes, classes), int)
     for start in range(0, len(x), STRIDE):
         outputs = np.asarray(predict(params, x[start : start + STRIDE]))

@@ -54,9 +54,11 @@ def build(
     field, or a rule that was passed as an optax object.
     """
     arguments: dict[str, Any] = dict(spec) | replace
-    task = arguments.pop("task")
+    task = arguments.pop("task", {})
     if "data" not in arguments:
         named: Mapping[str, Any] = {"name": task} if isinstance(task, str) else task
+        if "name" not in named:
+            raise ValueError("data must be given: the spec does not name its task")
         arguments["data"] = data.load(folder=folder, **named)
     if missing := [name for name in (*PARTS, "slots") if name not in arguments]:
         raise ValueError(f"a spec must hold {', '.join(missing)}")
@@ -67,23 +69,12 @@ def build(
             raise ValueError(f"{name} must be a {name}, got {arguments[name]!r}")
     least = arguments["clock"].tau_theta
     int_at_least("slots", arguments["slots"], least, MAX_SLOTS)
-    if isinstance(arguments["rule"], Mapping):
-        updates = arguments["clock"].updates(arguments["slots"])
-        arguments["rule"] = _rule(arguments["rule"], updates)
+    rule = arguments["rule"]
+    if isinstance(rule, Mapping):
+        if "opaque" in rule:
+            raise ValueError(f"rule must be given again, it was {rule['opaque']}")
+        arguments["rule"] = from_spec({"kind": "Rule", **rule}, kinds())
     return arguments
-
-
-def _rule(spec: Mapping[str, Any], updates: int) -> Rule:
-    """The rule; the word "updates" in a schedule stands for the run's own number."""
-    if "opaque" in spec:
-        raise ValueError(f"rule must be given again, it was {spec['opaque']}")
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: filled(item) for key, item in value.items()}
-        return updates if value == "updates" else value
-
-    return from_spec({"kind": "Rule", **filled(spec)}, kinds())
 
 
 def preset(task: str) -> dict[str, Any]:

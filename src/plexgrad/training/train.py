@@ -13,9 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from plexgrad.chips.simulated import Simulated
 from plexgrad.core.clock import MAX_SLOTS, Clock
-from plexgrad.core.contracts import AbstractEstimator
+from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.record import Record, versions
 from plexgrad.core.validate import int_at_least, positive, positive_int
@@ -36,7 +35,7 @@ METRICS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
 
 
 def train(
-    chip: Simulated,
+    chip: AbstractTrainable,
     data: Dataset,
     *,
     estimator: AbstractEstimator,
@@ -67,7 +66,9 @@ def train(
     slots are spent on it, and none are counted).
 
     With `out`, the folder gets `record.json` and a checkpoint every `checkpoint_s`
-    seconds; `resume=True` goes on from there and ends bit for bit as if never stopped.
+    seconds; `resume=True` goes on from there and ends bit for bit as if never stopped,
+    on the same machine and number of devices (else to rounding). Without it, a run that
+    the folder holds is overwritten. A rule passed as an optax object must be the same.
 
     Raises ValueError for arguments that cannot work together, TypeError if the chip
     cannot answer the estimator, KeyboardInterrupt (after saving) when interrupted.
@@ -76,6 +77,8 @@ def train(
     slots = int_at_least("slots", slots, clock.tau_theta, MAX_SLOTS)
     positive_int("seeds", seeds)
     positive("checkpoint_s", checkpoint_s)
+    if not isinstance(chip, AbstractTrainable):
+        raise TypeError(f"chip must be one that can be trained, got {chip!r}")
     chip.refuse_foreign(estimator)
     _refuse_mismatch(chip, data)
     if not isinstance(points, Sequence):
@@ -100,7 +103,7 @@ def train(
         chip,
         data,
         estimator,
-        build_rule(rule),
+        build_rule(rule, clock.updates(slots)),
         clock,
         order,
         slots,
@@ -109,19 +112,24 @@ def train(
         points,
         with_angles=angles,
     )
+    if resume and out is None:
+        raise ValueError("resume must come with out, the folder of the run")
     folder = None if out is None else Path(out)
     if folder is not None:
         _claim(folder, spec, resume)
-    kept = folder and folder / CHECKPOINT
-    state, history, times = run.go(kept, resume, checkpoint_s, watch)
-    record = _record(run, spec, state, history, times)
-    if backpropagation:
-        twin = replace(run, estimator=Backpropagation(), phase="backpropagation")
-        kept = folder and folder / REFERENCE_CHECKPOINT
-        ended = twin.go(kept, resume, checkpoint_s, watch)
-        record.reference = _record(
-            twin, {**spec, "estimator": {"kind": "Backpropagation"}}, *ended
-        )
+    try:
+        kept = folder and folder / CHECKPOINT
+        record = _record(run, spec, *run.go(kept, resume, checkpoint_s, watch))
+        if backpropagation:
+            twin = replace(run, estimator=Backpropagation(), phase="backpropagation")
+            kept = folder and folder / REFERENCE_CHECKPOINT
+            ended = twin.go(kept, resume, checkpoint_s, watch)
+            exact = {**spec, "estimator": {"kind": "Backpropagation"}}
+            record.reference = _record(twin, exact, *ended)
+    except KeyboardInterrupt:
+        if folder is not None:
+            _empty(spec, "stopped").save(folder)
+        raise
     if folder is not None:
         record.save(folder)
     return record
@@ -151,7 +159,11 @@ def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
         return
     for name in (CHECKPOINT, REFERENCE_CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
-    Record(spec, {}, {}, {}, {}, versions(), status="running").save(folder)
+    _empty(spec, "running").save(folder)
+
+
+def _empty(spec: dict[str, Any], status: str) -> Record:
+    return Record(spec, {}, {}, {}, {}, versions(), status=status)
 
 
 def _record(
@@ -174,6 +186,8 @@ def _record(
     }
     # The last write is measured by no slot, only by the score after it.
     broken = ~np.isfinite(scores[-1]).all(axis=1)
+    # A broken network has no accuracy; a share of right answers would look like one.
+    final = np.where(broken[:, None], np.nan, scores[-1])
     marks = np.asarray(state.diverged).astype(int)
     marks = np.where(broken & (marks == NEVER), ends, marks)
     diverged = {
@@ -192,12 +206,13 @@ def _record(
         "train_scored": min(len(run.data.x_train), TRAIN_SCORED),
     }
     code = getattr(run.estimator, "code", None)
-    if code is not None:
-        patterns = -(-run.clock.tau_theta // run.clock.tau_p)
+    # The law is that of one sample; several in a window add their own crosstalk.
+    if code is not None and run.clock.tau_x % run.clock.tau_theta == 0:
+        patterns = run.clock.patterns
         extra["cosine_law"] = (1 + code.excess(patterns, layout)) ** -0.5
     return Record(
         spec=spec,
-        final={name: scores[-1, :, n] for n, name in enumerate(METRICS)},
+        final={name: final[:, n] for n, name in enumerate(METRICS)},
         curves=curves,
         evaluations={
             "per_seed": each,
@@ -236,10 +251,10 @@ def _as_key(key: Any) -> Key[Array, ""]:
     return key
 
 
-def _refuse_mismatch(chip: Simulated, data: Dataset) -> None:
+def _refuse_mismatch(chip: AbstractTrainable, data: Dataset) -> None:
     for what, mine, theirs in (
-        ("inputs", chip.net.inputs, data.features),
-        ("outputs", chip.net.outputs, data.outputs),
+        ("inputs", chip.inputs, data.features),
+        ("outputs", chip.outputs, data.outputs),
     ):
         if mine != theirs:
             raise ValueError(
@@ -247,4 +262,4 @@ def _refuse_mismatch(chip: Simulated, data: Dataset) -> None:
                 f"{theirs}, got {mine}"
             )
     params = jax.eval_shape(chip.init, jax.random.key(0))
-    jax.eval_shape(chip.loss, params, (data.x_train[:1], data.y_train[:1]))
+    jax.eval_shape(chip.score, params, data.x_train[:1], data.y_train[:1])
