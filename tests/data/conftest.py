@@ -71,7 +71,7 @@ def write_idx(tmp_path):
         place = tmp_path / name
         place.mkdir(parents=True, exist_ok=True)
         for file, content in contents.items():
-            (place / file).write_bytes(gzip.compress(content))
+            (place / file).write_bytes(gzip.compress(content, mtime=0))
         return tmp_path
 
     return write

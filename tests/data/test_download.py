@@ -59,7 +59,7 @@ def files(folder):
 def test_a_file_arrives_whole_and_alone(site, tmp_path, packed):
     folder, url = site
     content = bytes(range(256)) * 4096
-    sent = gzip.compress(content) if packed else content
+    sent = gzip.compress(content, mtime=0) if packed else content
     (folder / "file").write_bytes(sent)
     remote = Remote(f"{url}/file", digest(content), packed)
     seen = []
@@ -91,7 +91,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(site, tmp_path):
     assert files(tmp_path / "copy") == []
 
 
-@pytest.mark.parametrize("data", [b"<html>", gzip.compress(b"data")[:-4]])
+@pytest.mark.parametrize("data", [b"<html>", gzip.compress(b"data", mtime=0)[:-4]])
 def test_what_is_not_a_gzip_is_refused(site, tmp_path, data):
     folder, url = site
     (folder / "file.gz").write_bytes(data)
@@ -142,7 +142,7 @@ def small_mnist(site, idx_contents, monkeypatch):
     """MNIST's address and checksums, moved to the small files of this server."""
     folder, url = site
     for file, content in idx_contents.items():
-        (folder / file).write_bytes(gzip.compress(content))
+        (folder / file).write_bytes(gzip.compress(content, mtime=0))
     monkeypatch.setattr(Mnist, "url", url)
     checksums = tuple(digest(idx_contents[file]) for file in FILES)
     monkeypatch.setattr(Mnist, "checksums", checksums)
