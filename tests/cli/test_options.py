@@ -136,3 +136,8 @@ def test_a_task_must_be_named_somewhere(tmp_path):
     for where in (None, file):
         with pytest.raises(ValueError, match="a task must be given"):
             starting_spec(None, where)
+
+
+def test_an_option_without_its_table_is_refused_by_name():
+    with pytest.raises(ValueError, match="--amplitude must have a code to change"):
+        given(estimator="Backpropagation", amplitude=0.1)

@@ -108,7 +108,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_does(tmp_path):
     assert process.returncode == 130
     assert f"plexgrad train --resume {folder}" in err.replace("\n", "")
     assert "Traceback" not in err
-    assert pg.Record.load(folder).status == "running"
+    assert pg.Record.load(folder).status == "stopped"
     assert (folder / "checkpoint.npz").exists()
     with child("--resume", folder, "--json") as process:
         out, err = process.communicate(timeout=100)

@@ -89,7 +89,6 @@ def test_page_says_what_the_record_says(page, make_record):
         "theory, 72°",
         "has a backward pass beside it",
         "plexgrad train --from record.json",
-        "plexgrad train digits",
         "as scikit-learn ships them",
         "2 cores of an x86-64 server",
         "estimator.code.amplitude",

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plexgrad.report import summary_lines, tables, to_json_summary
+from plexgrad.report.facts import updates_axis
 from plexgrad.report.numbers import level_with_sd, seconds, short, spread
 
 
@@ -129,3 +130,14 @@ def test_level_with_sd(metric, values, text):
 )
 def test_seconds(value, text):
     assert seconds(value) == text
+
+
+def test_updates_follow_the_clock_when_a_window_shows_many_samples(make_record):
+    record = make_record()
+    clock = {"tau_p": 1, "tau_x": 1, "tau_theta": 256}
+    slots = np.asarray(record.curves["slot"])
+    for each in (record, record.reference):
+        each.spec["clock"] = clock
+        # Backpropagation passes forward once per sample here, not once per update.
+        each.curves["evaluations"] = slots
+        np.testing.assert_array_equal(updates_axis(each), slots // 256)

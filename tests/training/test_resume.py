@@ -50,7 +50,7 @@ def test_a_run_interrupted_in_each_phase_goes_on_bit_for_bit(tmp_path, whole):
     for phase, number in (("train", 1), ("train", 6), ("backpropagation", 3)):
         with pytest.raises(KeyboardInterrupt):
             trained(**RUN, out=tmp_path, resume=True, watch=stopping_at(phase, number))
-        assert pg.Record.load(tmp_path).status == "running"
+        assert pg.Record.load(tmp_path).status == "stopped"
     same_record(trained(**RUN, out=tmp_path, resume=True), whole)
     same_record(pg.Record.load(tmp_path), whole)
 
@@ -127,3 +127,16 @@ def test_a_run_without_resume_begins_anew(tmp_path):
     other = trained(**both, key=9)
     assert not (tmp_path / REFERENCE_CHECKPOINT).exists()
     assert pg.Record.load(tmp_path).spec == other.spec
+
+
+def test_a_checkpoint_that_counts_other_chunks_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        trained(**RUN, out=tmp_path, watch=stopping_at("train", 3))
+    monkeypatch.setattr(run_module, "BLOCK_FLOATS", 80)
+    with pytest.raises(ValueError, match=f"{CHECKPOINT} must count chunks of"):
+        trained(**RUN, out=tmp_path, resume=True)
+
+
+def test_resuming_needs_the_folder_of_the_run():
+    with pytest.raises(ValueError, match="resume must come with out"):
+        trained(**RUN, resume=True)

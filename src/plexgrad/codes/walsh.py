@@ -5,9 +5,9 @@ Sylvester order, period N a power of two. The parameter in row i and column j of
 has the index $p = A(i) \oplus B(j)$ with A in the low and B in the high bits, so a slot
 is a rank-1 sign matrix while all codes stay distinct and orthogonal, and all gradients
 come from one fast Walsh-Hadamard transform of the cost. Index 0 is never given: it is
-where the baseline cost and the diagonal of the curvature land. rho and kappa are signs fixed for the
-run (scrambling); without them all codes agree in slot 0. Walsh multiplexing: McCaughan
-et al. 2023, doi:10.1063/5.0157645.
+where the baseline cost and the diagonal of the curvature land. rho and kappa are signs
+fixed for the run (scrambling); without them all codes agree in slot 0. Walsh
+multiplexing: McCaughan et al. 2023, doi:10.1063/5.0157645.
 """
 
 from dataclasses import dataclass
