@@ -19,7 +19,7 @@ from plexgrad.training.discrete import Keys, Loop, window_cosine
 from plexgrad.training.scoring import scorer
 
 TRAIN_SCORED = 5000
-"""Training samples, from the first, on which the training cost is scored."""
+"""Training samples, spread evenly, on which the training cost is scored."""
 
 ANGLE_SHARE = 0.05
 """Slots spent on gradient angles, at most, as a share of the run's slots."""
@@ -33,7 +33,8 @@ class Scores:
 
     def __init__(self, loop: Loop, data: Dataset, over_seeds: Callable) -> None:
         self.score = over_seeds(scorer(loop.chip), 1, 2)
-        shown = slice(0, TRAIN_SCORED)
+        count = len(data.x_train)
+        shown = np.linspace(0, count - 1, min(count, TRAIN_SCORED)).round().astype(int)
         self.splits = [
             (jnp.asarray(data.x_train[shown]), jnp.asarray(data.y_train[shown])),
             (jnp.asarray(data.x_test), jnp.asarray(data.y_test)),
