@@ -1,10 +1,19 @@
 """Perturbation codes: every multiplexing scheme is an orthogonal transform."""
 
 from plexgrad.codes.gaussian import Gaussian
+from plexgrad.codes.grid import Grid
 from plexgrad.codes.rademacher import Rademacher
 from plexgrad.codes.rank_one import RankOne
 from plexgrad.codes.sequential import Sequential
 from plexgrad.codes.sinusoid import Sinusoid
 from plexgrad.codes.walsh import Walsh
 
-__all__ = ["Gaussian", "Rademacher", "RankOne", "Sequential", "Sinusoid", "Walsh"]
+__all__ = [
+    "Gaussian",
+    "Grid",
+    "Rademacher",
+    "RankOne",
+    "Sequential",
+    "Sinusoid",
+    "Walsh",
+]

@@ -52,24 +52,43 @@ def threefry2x32(
 
 
 def words(
-    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int
+    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int, first: int = 0
 ) -> UInt32[Array, "slots count"]:
-    """The first `count` words of each slot."""
-    pairs = jnp.arange(-(-count // 2), dtype=jnp.uint32)
-    first, second = threefry2x32(key_words(key), slots[:, None], pairs[None, :])
-    both = jnp.stack([first, second], axis=-1).reshape(len(slots), -1)
+    """`count` words of each slot from word `first` on, an even number."""
+    pairs = jnp.arange(first // 2, first // 2 + -(-count // 2), dtype=jnp.uint32)
+    one, other = threefry2x32(key_words(key), slots[:, None], pairs[None, :])
+    both = jnp.stack([one, other], axis=-1).reshape(len(slots), -1)
     return both[:, :count]
 
 
 def signs(
-    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int
+    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int, first: int = 0
 ) -> Float[Array, "slots count"]:
-    """`count` independent signs, -1.0 or +1.0 in float32, for each slot."""
-    packed = words(key, slots, -(-count // 32))
+    """`count` independent signs, -1.0 or +1.0 in float32, for each slot.
+
+    They are its items from `first` on, a multiple of 64.
+    """
+    packed = _words_once(key, slots, -(-count // 32), first // 32)
     shifts = jnp.arange(32, dtype=jnp.uint32)
     bits = (packed[:, :, None] >> shifts[None, None, :]) << 31
     ones = jax.lax.bitcast_convert_type(bits | jnp.uint32(0x3F80_0000), jnp.float32)
     return ones.reshape(len(slots), -1)[:, :count]
+
+
+def _words_once(
+    key: Key[Array, ""], slots: UInt32[Array, " slots"], count: int, first: int
+) -> UInt32[Array, "slots count"]:
+    """`words`, written to memory before anyone unpacks them.
+
+    XLA would fuse the generator into the unpacking and run it again for each of a
+    word's 32 bits, ten times slower at 100,000 signs. A loop is not fused, as long as
+    the compiler cannot know that one turn is enough.
+    """
+    turns = jnp.where(slots[0] == jnp.uint32(STATIC_SLOT), 2, 1)
+    blank = jnp.zeros((len(slots), count), jnp.uint32)
+    return jax.lax.fori_loop(
+        0, turns, lambda *_: words(key, slots, count, first), blank
+    )
 
 
 def static_signs(key: Key[Array, ""], count: int) -> Float[Array, " count"]:
@@ -89,14 +108,18 @@ def mix(x: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
     return x ^ (x >> 16)
 
 
+def rounds(size: int) -> int:
+    """Rounds of a shuffle of so many items."""
+    return max(size - 1, 1).bit_length() + 6
+
+
 def shuffle(
     index: UInt32[Array, "*shape"],
     size: int,
     seed: tuple[UInt32[Array, "..."], UInt32[Array, "..."]],
 ) -> UInt32[Array, "*shape"]:
     """Where the random permutation of [0, size) named by `seed` sends `index`."""
-    rounds = max(size - 1, 1).bit_length() + 6
-    for number in range(rounds):
+    for number in range(rounds(size)):
         pivot = mix(seed[0] + jnp.uint32(0x9E37_79B9 * (number + 1) & 0xFFFF_FFFF))
         pivot = pivot % jnp.uint32(size)
         salt = mix(seed[1] ^ jnp.uint32(0x85EB_CA6B * (number + 1) & 0xFFFF_FFFF))
