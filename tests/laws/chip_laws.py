@@ -30,7 +30,7 @@ SAMPLES, EACH = 3, 4
 SAME_RESULTS = {
     "lanes": (1, 3, None),
     "vectorize": (True, False),
-    "engine": ("auto", "materialised"),
+    "engine": ("auto", "materialised", "shared"),
 }
 """Fields that say how a chip is simulated, which must not show in what it answers."""
 

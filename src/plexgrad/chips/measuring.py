@@ -11,13 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from plexgrad.chips.engine import LANE_FLOATS
 from plexgrad.core.layout import Layout, add, subtract
 from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
 
 Cost = Callable[[PyTree, PyTree], Any]
-
-LANE_FLOATS = 2**18
-"""Perturbed parameters held side by side (1 MiB: they should stay in cache)."""
 
 
 def measure(

@@ -1,110 +1,150 @@
-"""Fast measuring where every pattern is an outer product of signs in every leaf.
+"""Patterns that are outer products of signs, on dense layers: nothing full is formed.
 
-With pattern D r c' in a layer, the pre-activation is linear(a, W) + D linear(a, r) c':
-the product with W is shared by all slots (in the first layer also by all inputs), and
-a slot adds one output column. W + pattern is never formed. For dense layers and
-convolutions alike; the same numbers as the materialised reference up to rounding.
+With pattern D r c' in a layer, the pre-activation is a·W + D (a·r) c': the product with
+W is shared by all slots (in the first layer also by both signs), and a slot adds one
+dot product and one rank-1 term. Activations are laid out (nodes, signs, slots, batch),
+so that every sum over nodes runs over the slowest axis and all else is contiguous.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from plexgrad.chips.measuring import LANE_FLOATS, deal, over, reading
+from plexgrad.chips.engine import (
+    FLOAT_S,
+    FLOP_S,
+    LANE_FLOATS,
+    OP_S,
+    SIGN_S,
+    AbstractEngine,
+    Work,
+)
+from plexgrad.chips.measuring import deal, over, reading
 from plexgrad.core.code import Factors
 from plexgrad.core.probe import Reading, WeightProbe
-from plexgrad.nets import AbstractCost, AbstractNet
-from plexgrad.nets.net import Ask, Params, drive
+from plexgrad.nets import MLP, AbstractCost, AbstractNet
+from plexgrad.nets.net import Affine, Ask, Params, drive
+
+Nodes = Float[Array, "nodes signs slots batch"]
 
 
-def measure_outer(
-    net: AbstractNet,
-    cost: AbstractCost,
-    params: Params,
-    probe: WeightProbe,
-    batch: tuple[Array, Array],
-    lanes: int | None = None,
-) -> Reading:
-    """Answer a probe whose code has `factors`; arguments as for `measuring.measure`."""
-    samples, each = deal(probe, batch)
-    factors = probe.code.factors(probe.key, probe.slots.patterns, probe.layout)
-    if factors is None:
-        raise ValueError(f"code must have factors, got {probe.code}")
-    signs = (1.0, -1.0) if probe.reference == "antithetic" else (1.0,)
-    if lanes is None:
-        shown = len(signs) * batch[0].shape[1] * net.nodes
-        lanes = max(1, LANE_FLOATS // shown)
+@dataclass(frozen=True)
+class Outer(AbstractEngine):
+    """W·x is shared, and a slot costs a rank-1 term."""
 
-    def sample_slots(params: Params, dealt: tuple) -> tuple[Array, Array]:
-        sample, factors = dealt
-        costs = _costs(net, cost, params, sample, factors, each, lanes, signs, probe)
-        if len(signs) == 2:
-            return (costs[:, 0] - costs[:, 1]) / 2, jnp.mean(costs)
-        rest = cost(net(params, sample[0]), sample[1])
-        return costs[:, 0] - rest, rest
+    name: ClassVar[str] = "outer"
 
-    dealt = jax.tree.map(
-        lambda leaf: leaf.reshape(samples, each, leaf.shape[-1]), factors
-    )
-    signal, levels = over(
-        sample_slots, (batch, dealt), samples, max(1, lanes // each), params
-    )
-    return reading(probe, samples, signal, levels)
+    def refusal(self, work: Work) -> str:
+        if not work.code.has_factors:
+            return f"{type(work.code).__name__} has no row and column factors"
+        return "" if isinstance(work.net, MLP) else "only dense layers (MLP)"
+
+    def floats(self, work: Work) -> int:
+        return sum(rows + columns for rows, columns in work.layout.matrices)
+
+    def seconds(self, work: Work) -> float:
+        first, *later = work.shapes
+        flops = first.flops / work.each + 2 * first.rows
+        flops += work.signs * sum(shape.flops + 4 * shape.rows for shape in later)
+        return (
+            OP_S * (8 + 8 * len(later)) / min(work.slots, _lanes(work))
+            + self.floats(work) * (SIGN_S + FLOAT_S)
+            + work.batch * flops * FLOP_S
+            + 3 * work.signs * work.shown * FLOAT_S
+        )
+
+    def measure(
+        self,
+        net: AbstractNet,
+        cost: AbstractCost,
+        params: Params,
+        probe: WeightProbe,
+        batch: tuple[Array, Array],
+        lanes: int | None = None,
+    ) -> Reading:
+        samples, each = deal(probe, batch)
+        factors = probe.code.factors(probe.key, probe.slots.patterns, probe.layout)
+        if factors is None or not isinstance(net, MLP):
+            raise ValueError(
+                "the outer engine must have a code with factors and dense layers, "
+                f"got {probe.code} and {net}"
+            )
+        lanes = lanes or _lanes(Work.of(net, probe, samples, batch[0].shape[1]))
+        steps = steps_of(probe)
+
+        def sample_slots(params: Params, dealt: tuple) -> tuple[Array, Array]:
+            (x, y), factors = dealt
+            first = next(net.forward(x))
+            base = first.plainly(params[0]).T
+            # All slots' row signs side by side: one product for the whole block.
+            inner = factors[0][0] @ first.a.T
+
+            def block(params: Params, item: tuple[Array, Factors]) -> Array:
+                inner, factors = item
+
+                def answer(number: int, ask: Ask) -> Nodes:
+                    pair = factors[2 * number : 2 * number + 2]
+                    if number == 0:
+                        added = inner[None]
+                        rest = base[:, None, None, :]
+                    else:
+                        added = inner_products(ask.a, pair[0][0])
+                        rest = nodes_first(ask, params[number])
+                    return rest + steps * change(added, pair, ask.sign)
+
+                return costs_of(cost, drive(net.forward(x), answer), y).T
+
+            costs = in_blocks(block, params, (inner, factors), each, lanes)
+            if steps.size == 2:
+                return (costs[:, 0] - costs[:, 1]) / 2, jnp.mean(costs)
+            rest = cost(net(params, x), y)
+            return costs[:, 0] - rest, rest
+
+        dealt = jax.tree.map(
+            lambda leaf: leaf.reshape(samples, each, leaf.shape[-1]), factors
+        )
+        signal, levels = over(
+            sample_slots, (batch, dealt), samples, max(1, lanes // each), params
+        )
+        return reading(probe, samples, signal, levels)
 
 
-def _costs(
-    net: AbstractNet,
-    cost: AbstractCost,
-    params: Params,
-    sample: tuple[Array, Array],
-    factors: Factors,
-    each: int,
-    lanes: int,
-    signs: tuple[float, ...],
-    probe: WeightProbe,
-) -> Float[Array, "slots signs"]:
-    """The cost of every slot with each sign of its pattern, on one sample."""
-    x, y = sample
-    step = probe.code.amplitude * jnp.asarray(signs, jnp.float32)
-    first = next(net.forward(x))
-    base, weight = first.plainly(params[0]), params[0].weight
-    # All slots' row signs side by side: one product with as many output columns.
-    rows = jnp.moveaxis(factors[0][0].reshape(each, *weight.shape[:-1]), 0, -1)
-    columns = jnp.moveaxis(first.linear(first.a, rows), -1, 0)
+def nodes_first(ask: Ask, layer: Affine) -> Nodes:
+    """The unperturbed answer for activations laid out nodes first."""
+    weight, bias = layer
+    z = jnp.tensordot(weight.astype(ask.a.dtype), ask.a, ((0,), (0,)))
+    return z + ask.sign * bias[:, None, None, None]
 
-    def block(params: Params, item: tuple[Array, Factors]) -> Array:
-        column, factors = item
-        slots = len(column)
 
-        def answer(number: int, ask: Ask) -> Array:
-            weight = params[number].weight
-            (rows, signs_out), (one, signs_bias) = factors[2 * number : 2 * number + 2]
-            if number == 0:
-                z = base[None, None]
-                added = column[:, None]
-            else:
-                z = ask.plainly(params[number])
-                mine = ask.a.reshape(slots, -1, *ask.a.shape[1:])
-                kernel = rows.reshape(slots, *weight.shape[:-1], 1)
-                added = jax.vmap(ask.linear)(mine, kernel)[..., 0]
-                shape = (slots, len(signs), len(x))
-                z = z.reshape(*shape, *z.shape[1:])
-                added = added.reshape(*shape, *added.shape[2:])
-            wide = tuple(range(1, z.ndim - 1))
-            change = added[..., None] * jnp.expand_dims(signs_out, wide)
-            change = change + ask.sign * jnp.expand_dims(one * signs_bias, wide)
-            sizes = jnp.expand_dims(step, tuple(range(1, z.ndim - 1)))[None]
-            z = z + sizes * change
-            return z.reshape(-1, *z.shape[3:])
+def inner_products(
+    a: Nodes, rows: Float[Array, "slots nodes"]
+) -> Float[Array, "signs slots batch"]:
+    """Activations times each slot's row signs."""
+    return jnp.sum(a * rows.T[:, None, :, None], axis=0)
 
-        outputs = drive(net.forward(x), answer)
-        outputs = outputs.reshape(slots * len(signs), len(x), -1)
-        costs = jax.vmap(cost, in_axes=(0, None))(outputs, y)
-        return costs.reshape(slots, len(signs))
 
-    return in_blocks(block, params, (columns, factors), each, lanes)
+def change(
+    inner: Float[Array, "signs slots batch"], pair: Factors, sign: int
+) -> Nodes:
+    """What a slot's signs add to a pre-activation, for an amplitude of one."""
+    (_, columns), (one, bias_columns) = pair
+    biases = (one * bias_columns).T[:, None, :, None]
+    return inner[None] * columns.T[:, None, :, None] + sign * biases
+
+
+def costs_of(
+    cost: AbstractCost, outputs: Nodes, y: Array
+) -> Float[Array, "signs slots"]:
+    """The cost of every sign and slot."""
+
+    def of(outputs: Float[Array, "nodes batch"]) -> Float[Array, ""]:
+        return cost(outputs.T, y)
+
+    return jax.vmap(jax.vmap(of, in_axes=1), in_axes=1)(outputs)
 
 
 def in_blocks(
@@ -125,3 +165,14 @@ def in_blocks(
         return done
     rest = jax.tree.map(lambda leaf: leaf[whole:], items)
     return jnp.concatenate([done, function(params, rest)])
+
+
+def steps_of(probe: WeightProbe) -> Float[Array, "1 signs 1 1"]:
+    """The amplitude with the sign of every evaluation of a slot."""
+    size = probe.code.amplitude
+    both = (size, -size) if probe.reference == "antithetic" else (size,)
+    return jnp.asarray(both, jnp.float32)[None, :, None, None]
+
+
+def _lanes(work: Work) -> int:
+    return max(1, LANE_FLOATS // (work.signs * work.shown))

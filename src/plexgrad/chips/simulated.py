@@ -1,22 +1,20 @@
 """A simulated chip: a network, a cost, and ideal writes."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, Shaped
 
-from plexgrad.chips.measuring import LANE_FLOATS, measure
-from plexgrad.chips.outer import measure_outer
-from plexgrad.core.contracts import AbstractTrainable
+from plexgrad.chips.engine import LANE_FLOATS, Work
+from plexgrad.chips.engines import NAMES, choose
+from plexgrad.chips.measuring import measure
+from plexgrad.core.code import BLOCK_FLOATS, AbstractCode
+from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
 from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets import MLP, AbstractCost, AbstractNet, cost_named
-
-FEW_SLOTS = 4
-"""Slots in a block below which the shared product does not pay."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +22,21 @@ class Simulated(AbstractTrainable):
     """A network on a chip that answers with its cost, "mse" or "cross_entropy".
 
     `lanes` bounds how many slots are simulated side by side (None: as many as stay in
-    cache), `engine` says how; they change speed, and results by rounding only.
+    cache), `engine` says how: "materialised", "shared", "outer", "walsh", or "auto" for
+    the one that should be fastest (see `chips.engines`). They change speed, and results
+    by rounding only.
     """
 
     net: AbstractNet
     cost: AbstractCost | str = "mse"
     lanes: int | None = None
-    engine: Literal["auto", "materialised", "outer"] = "auto"
+    engine: str = "auto"
 
     accepts: ClassVar[tuple[type, ...]] = (WeightProbe, GradientProbe)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cost", cost_named(self.cost))
-        one_of("engine", self.engine, ("auto", "materialised", "outer"))
+        one_of("engine", self.engine, NAMES)
         if self.lanes is not None:
             positive_int("lanes", self.lanes)
 
@@ -53,20 +53,29 @@ class Simulated(AbstractTrainable):
     def measure(
         self, params: PyTree, probe: Probe, batch: PyTree, key: Key[Array, ""]
     ) -> Reading:
-        if isinstance(probe, WeightProbe) and self._outer(probe):
-            cost = cost_named(self.cost)
-            return measure_outer(self.net, cost, params, probe, batch, self.lanes)
-        shown = jax.tree.leaves(batch)[0].shape[1] * self.net.nodes
-        size = max(shown, Layout.of(params).size)
-        lanes = self.lanes or max(1, LANE_FLOATS // size)
-        return measure(self.loss, params, probe, batch, lanes)
+        samples, size = batch[0].shape[:2]
+        if isinstance(probe, GradientProbe):
+            shown = max(size * self.net.nodes, self.net.parameters)
+            lanes = self.lanes or max(1, LANE_FLOATS // shown)
+            return measure(self.loss, params, probe, batch, lanes)
+        engine = choose(Work.of(self.net, probe, samples, size), self.engine)
+        cost = cost_named(self.cost)
+        return engine.measure(self.net, cost, params, probe, batch, self.lanes)
 
-    def _outer(self, probe: WeightProbe) -> bool:
-        if self.engine != "auto":
-            return self.engine == "outer"
-        # Convolutions of many perturbed images gain nothing, nor does a block of few.
-        dense = all(len(shape) <= 2 for shape in probe.layout.shapes)
-        return probe.code.has_factors and dense and probe.slots.count >= FEW_SLOTS
+    def widest(
+        self,
+        estimator: AbstractEstimator,
+        like: PyTree | Layout,
+        slots: int,
+        samples: int,
+        size: int,
+    ) -> int:
+        code, layout = getattr(estimator, "code", None), Layout.of(like)
+        if not isinstance(code, AbstractCode):
+            return super().widest(estimator, layout, slots, samples, size)
+        reference = getattr(estimator, "reference", "baseline")
+        work = Work(self.net, code, layout, reference, slots, samples, size)
+        return max(1, 4 * BLOCK_FLOATS // choose(work, self.engine).floats(work))
 
     @property
     def inputs(self) -> int:

@@ -64,6 +64,21 @@ class AbstractChip(abc.ABC):
         slot folds in the slot.
         """
 
+    def widest(
+        self,
+        estimator: AbstractEstimator,
+        like: PyTree | Layout,
+        slots: int,
+        samples: int,
+        size: int,
+    ) -> int:
+        """Slots that one probe should have at most, so that memory stays bounded.
+
+        Of `slots` on `samples` batches of `size` examples. Here: as many patterns as
+        fit in 16 MiB.
+        """
+        return max(1, 4 * BLOCK_FLOATS // Layout.of(like).size)
+
     def write(self, params: PyTree, update: PyTree, key: Key[Array, ""]) -> PyTree:
         """The parameters after an update is written. Ideal here: their sum."""
         return add(params, update)
@@ -109,7 +124,9 @@ class AbstractChip(abc.ABC):
             share = count / slots
             return reading.cost * share, scale(estimator.tell(probe, reading), share)
 
-        width = max(1, min(slots, BLOCK_FLOATS // layout.size))
+        leaves = jax.tree.leaves(held)
+        size = leaves[0].shape[1] if leaves and leaves[0].ndim > 1 else 1
+        width = min(slots, self.widest(estimator, layout, slots, 1, size))
         blocks, rest = divmod(slots, width)
         total = (jnp.float32(0.0), layout.unflatten(jnp.zeros(layout.size)))
         if blocks:
