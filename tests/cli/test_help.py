@@ -13,6 +13,8 @@ from plexgrad.core.probe import Reference
 from plexgrad.core.spec import concrete
 from plexgrad.nets.costs import NAMED
 from plexgrad.nets.layers import ACTIVATIONS
+from plexgrad.training.devices import Shard
+from plexgrad.training.fused import LoopName
 from plexgrad.training.order import Sampling
 from plexgrad.training.specs import presets
 
@@ -52,6 +54,8 @@ def test_help_mentions_every_option_and_command(plexgrad, names, command):
         ("activation", ACTIVATIONS),
         ("cost", NAMED),
         ("sampling", get_args(Sampling)),
+        ("shard", get_args(Shard)),
+        ("loop", get_args(LoopName)),
     ],
 )
 def test_help_lists_every_word_that_an_option_takes(option, words):

@@ -85,6 +85,13 @@ def test_options_a_file_and_a_record(plexgrad, tmp_path):
     assert pg.Record.load("three").spec["points"] == [0, 60]
 
 
+def test_the_loop_can_be_named(plexgrad):
+    pytest.importorskip("numba")
+    words = ("train", "xor", *TINY, "--no-backprop", "--quiet", "--loop")
+    assert plexgrad(*words, "fused", "--out", "one")[0] == 0
+    assert pg.Record.load("one").extra["loop"] == "fused"
+
+
 def child(*words):
     command = [sys.executable, "-m", "plexgrad.cli", "train", *map(str, words)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -100,6 +107,7 @@ def child(*words):
 def test_ctrl_c_saves_says_how_to_go_on_and_does(tmp_path):
     folder = tmp_path / "run"
     size = ("--slots", 6_000_000, "--seeds", 1, "--points", 2, "--no-backprop")
+    size = (*size, "--loop", "jax")  # the fused one could be done before the signal
     process = child("xor", *size, "--out", folder)
     with process:
         assert "train" in process.stderr.readline()

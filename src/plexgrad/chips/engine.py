@@ -72,9 +72,7 @@ class Work:
     ) -> "Work":
         """The work that a probe asks for."""
         slots = probe.slots.count
-        return cls(
-            net, probe.code, probe.layout, probe.reference, slots, samples, size
-        )
+        return cls(net, probe.code, probe.layout, probe.reference, slots, samples, size)
 
     @property
     def each(self) -> int:

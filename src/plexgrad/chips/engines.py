@@ -15,8 +15,7 @@ from plexgrad.chips.walsh_period import WalshPeriod
 from plexgrad.core.validate import one_of
 
 ENGINES: dict[str, AbstractEngine] = {
-    engine.name: engine
-    for engine in (Materialised(), Shared(), Outer(), WalshPeriod())
+    engine.name: engine for engine in (Materialised(), Shared(), Outer(), WalshPeriod())
 }
 """Every engine by its name, the reference first."""
 

@@ -2,8 +2,7 @@
 
 With pattern D r c' in a layer, the pre-activation is a·W + D (a·r) c': the product with
 W is shared by all slots (in the first layer also by both signs), and a slot adds one
-dot product and one rank-1 term. Activations are laid out (nodes, signs, slots, batch),
-so that every sum over nodes runs over the slowest axis and all else is contiguous.
+dot product and one rank-1 term.
 """
 
 from collections.abc import Callable
@@ -29,7 +28,8 @@ from plexgrad.core.probe import Reading, WeightProbe
 from plexgrad.nets import MLP, AbstractCost, AbstractNet
 from plexgrad.nets.net import Affine, Ask, Params, drive
 
-Nodes = Float[Array, "nodes signs slots batch"]
+Nodes = Float[Array, "slots signs batch nodes"]
+"""Activations or pre-activations of a block of slots."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Outer(AbstractEngine):
         def sample_slots(params: Params, dealt: tuple) -> tuple[Array, Array]:
             (x, y), factors = dealt
             first = next(net.forward(x))
-            base = first.plainly(params[0]).T
+            base = first.plainly(params[0])
             # All slots' row signs side by side: one product for the whole block.
             inner = factors[0][0] @ first.a.T
 
@@ -89,14 +89,12 @@ class Outer(AbstractEngine):
                 def answer(number: int, ask: Ask) -> Nodes:
                     pair = factors[2 * number : 2 * number + 2]
                     if number == 0:
-                        added = inner[None]
-                        rest = base[:, None, None, :]
+                        plain, added = base[None, None], inner[:, None]
                     else:
-                        added = inner_products(ask.a, pair[0][0])
-                        rest = nodes_first(ask, params[number])
-                    return rest + steps * change(added, pair, ask.sign)
+                        plain, added = products(ask, params[number], pair[0][0])
+                    return plain + steps * change(added, pair, ask.sign)
 
-                return costs_of(cost, drive(net.forward(x), answer), y).T
+                return costs_of(cost, drive(net.forward(x), answer), y)
 
             costs = in_blocks(block, params, (inner, factors), each, lanes)
             if steps.size == 2:
@@ -113,38 +111,38 @@ class Outer(AbstractEngine):
         return reading(probe, samples, signal, levels)
 
 
-def nodes_first(ask: Ask, layer: Affine) -> Nodes:
-    """The unperturbed answer for activations laid out nodes first."""
+def products(
+    ask: Ask, layer: Affine, rows: Float[Array, "slots inputs"]
+) -> tuple[Nodes, Float[Array, "slots signs batch"]]:
+    """The unperturbed answer, and the activations times each slot's row signs."""
     weight, bias = layer
-    z = jnp.tensordot(weight.astype(ask.a.dtype), ask.a, ((0,), (0,)))
-    return z + ask.sign * bias[:, None, None, None]
-
-
-def inner_products(
-    a: Nodes, rows: Float[Array, "slots nodes"]
-) -> Float[Array, "signs slots batch"]:
-    """Activations times each slot's row signs."""
-    return jnp.sum(a * rows.T[:, None, :, None], axis=0)
+    a, slots, outputs = ask.a, len(rows), weight.shape[-1]
+    if slots > a.shape[2]:
+        plain, inner = a @ weight, jnp.sum(a * rows[:, None, None], axis=-1)
+    else:
+        # Activations are read once: the row signs of all slots ride along as columns,
+        # and of their products each slot keeps its own.
+        both = a @ jnp.concatenate([weight, rows.T.astype(weight.dtype)], axis=1)
+        own = outputs + jnp.arange(slots)[:, None, None, None]
+        plain = both[..., :outputs]
+        inner = jnp.take_along_axis(both, own, axis=3)[..., 0]
+    return plain + ask.sign * bias[None, None, None], inner
 
 
 def change(
-    inner: Float[Array, "signs slots batch"], pair: Factors, sign: int
-) -> Nodes:
+    inner: Float[Array, "slots _ batch"], pair: Factors, sign: int
+) -> Float[Array, "slots _ batch nodes"]:
     """What a slot's signs add to a pre-activation, for an amplitude of one."""
     (_, columns), (one, bias_columns) = pair
-    biases = (one * bias_columns).T[:, None, :, None]
-    return inner[None] * columns.T[:, None, :, None] + sign * biases
+    biases = (one * bias_columns)[:, None, None]
+    return inner[..., None] * columns[:, None, None] + sign * biases
 
 
 def costs_of(
     cost: AbstractCost, outputs: Nodes, y: Array
-) -> Float[Array, "signs slots"]:
-    """The cost of every sign and slot."""
-
-    def of(outputs: Float[Array, "nodes batch"]) -> Float[Array, ""]:
-        return cost(outputs.T, y)
-
-    return jax.vmap(jax.vmap(of, in_axes=1), in_axes=1)(outputs)
+) -> Float[Array, "slots signs"]:
+    """The cost of every slot and sign."""
+    return jax.vmap(jax.vmap(cost, in_axes=(0, None)), in_axes=(0, None))(outputs, y)
 
 
 def in_blocks(

@@ -102,4 +102,3 @@ class Shared(AbstractEngine):
             sample_slots, (batch, patterns), samples, max(1, lanes // each), params
         )
         return reading(probe, samples, signal, levels)
-

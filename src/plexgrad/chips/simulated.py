@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key, PyTree, Shaped
 from plexgrad.chips.engine import LANE_FLOATS, Work
 from plexgrad.chips.engines import NAMES, choose
 from plexgrad.chips.measuring import measure
-from plexgrad.core.code import BLOCK_FLOATS, AbstractCode
+from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
@@ -62,7 +62,7 @@ class Simulated(AbstractTrainable):
         cost = cost_named(self.cost)
         return engine.measure(self.net, cost, params, probe, batch, self.lanes)
 
-    def widest(
+    def floats(
         self,
         estimator: AbstractEstimator,
         like: PyTree | Layout,
@@ -72,10 +72,10 @@ class Simulated(AbstractTrainable):
     ) -> int:
         code, layout = getattr(estimator, "code", None), Layout.of(like)
         if not isinstance(code, AbstractCode):
-            return super().widest(estimator, layout, slots, samples, size)
-        reference = getattr(estimator, "reference", "baseline")
+            return super().floats(estimator, layout, slots, samples, size)
+        reference: Any = getattr(estimator, "reference", "baseline")
         work = Work(self.net, code, layout, reference, slots, samples, size)
-        return max(1, 4 * BLOCK_FLOATS // choose(work, self.engine).floats(work))
+        return choose(work, self.engine).floats(work)
 
     @property
     def inputs(self) -> int:

@@ -31,14 +31,7 @@ from plexgrad.chips.engine import (
     Work,
 )
 from plexgrad.chips.measuring import deal, over, reading
-from plexgrad.chips.outer import (
-    Nodes,
-    change,
-    costs_of,
-    inner_products,
-    nodes_first,
-    steps_of,
-)
+from plexgrad.chips.outer import Nodes, change, costs_of, products, steps_of
 from plexgrad.codes import Walsh
 from plexgrad.codes.walsh import allocate
 from plexgrad.core.code import Factors
@@ -89,9 +82,10 @@ class WalshPeriod(AbstractEngine):
     ) -> Reading:
         samples, each = deal(probe, batch)
         work = Work.of(net, probe, samples, batch[0].shape[1])
-        if (why := self.refusal(work)) or not isinstance(net, MLP):
+        code, why = probe.code, self.refusal(work)
+        if why or not (isinstance(code, Walsh) and isinstance(net, MLP)):
             raise ValueError(f"the walsh engine cannot answer this probe: {why}")
-        codes = _Split.of(probe)
+        codes = _Split.of(probe, code)
         width = _width(codes, lanes or _lanes(work))
 
         asked = probe.slots.patterns.reshape(samples, each) % jnp.uint32(codes.period)
@@ -118,12 +112,12 @@ class _Split(NamedTuple):
     high: Factors
 
     @classmethod
-    def of(cls, probe: WeightProbe) -> "_Split":
+    def of(cls, probe: WeightProbe, code: Walsh) -> "_Split":
         plan = allocate(probe.layout)
         low = np.arange(1 << plan.low_bits, dtype=np.uint32)
         high = np.arange(1 << plan.high_bits, dtype=np.uint32) << plan.low_bits
         ends = [
-            probe.code.factors(probe.key, jnp.asarray(part), probe.layout)
+            code.factors(probe.key, jnp.asarray(part), probe.layout)
             for part in (low, high)
         ]
         # In slot 0 every Walsh function is 1, so only the static signs are left.
@@ -151,7 +145,7 @@ def _costs(
     (rows, columns), (one, bias_columns) = codes.low[:2]
     swing = (rows @ first.a.T)[:, :, None] * columns[:, None]
     swing = probe.code.amplitude * (swing + first.sign * (one * bias_columns)[:, None])
-    # (2, low, batch, nodes): the two values of every hidden unit.
+    # (low, batch, nodes): the two values of every hidden unit.
     up, down = _activated(net, x, jnp.stack([base[None] + swing, base[None] - swing]))
     steps = steps_of(probe)
 
@@ -169,15 +163,14 @@ def _costs(
         def answer(number: int, ask: Ask) -> Array:
             if number == 0:
                 return base  # A place holder: the next layer's answer starts anew.
-            if number == 1:
-                inner, rest = _mixed(
+            pair = [factors(2 * number), factors(2 * number + 1)]
+            if number > 1:
+                plain, inner = products(ask, params[number], pair[0][0])
+            else:
+                plain, inner = _mixed(
                     ask, params[1], mean, half, low[2][0], codes, jnp.sign(steps)
                 )
-            else:
-                inner = inner_products(ask.a, factors(2 * number)[0])
-                rest = nodes_first(ask, params[number])
-            pair = [factors(2 * number), factors(2 * number + 1)]
-            return rest + steps * change(inner, pair, ask.sign)
+            return plain + steps * change(inner, pair, ask.sign)
 
         return costs_of(cost, drive(net.forward(x), answer), y)
 
@@ -186,9 +179,9 @@ def _costs(
     blocks = max(1, count // width)
     items = jax.tree.map(lambda leaf: leaf.reshape(blocks, -1, *leaf.shape[1:]), items)
     costs = jax.lax.map(lambda item: block(params, item), items)
-    # (blocks, signs, low part within the block, high part): the low part counts first.
-    costs = costs.reshape(blocks, steps.size, -1, len(codes.high[0][0]))
-    return jnp.transpose(costs, (1, 3, 0, 2)).reshape(steps.size, -1)
+    # (low part, high part, signs): in the slot number the low part counts first.
+    costs = costs.reshape(count, len(codes.high[0][0]), steps.size)
+    return jnp.transpose(costs, (2, 1, 0)).reshape(steps.size, -1)
 
 
 def _activated(net: MLP, x: Array, z: Array) -> Array:
@@ -206,25 +199,22 @@ def _mixed(
     rows: Float[Array, "low hidden"],
     codes: _Split,
     signs: Float[Array, "1 signs 1 1"],
-) -> tuple[Float[Array, "signs slots batch"], Nodes]:
-    """The second layer's inner products with its row signs, and its plain answer.
+) -> tuple[Nodes, Float[Array, "slots signs batch"]]:
+    """The second layer's plain answer, and its inner products with its row signs.
 
     The hidden activations are mean + sign * (half o b), with b the first layer's column
     signs in the high part of the slot number.
     """
     b, rows_high = codes.high[0][1], codes.high[2][0]
     weight, bias = layer
-    even = jnp.moveaxis(mean @ weight + ask.sign * bias[None, None], 2, 0)
-    odd = (half[None] * weight.T[:, None, None]) @ b.T
-    rest = even[:, None, :, None] + signs[..., None] * jnp.moveaxis(odd, 2, 3)[:, None]
-    inner_even = jnp.moveaxis((mean * rows[:, None]) @ rows_high.T, 1, 2)
-    inner_odd = jnp.moveaxis((half * rows[:, None]) @ (b * rows_high).T, 1, 2)
-    inner = inner_even[None] + signs[0, ..., None] * inner_odd[None]
-    batch = mean.shape[1]
-    return (
-        inner.reshape(signs.size, -1, batch),
-        rest.reshape(len(rest), signs.size, -1, batch),
-    )
+    even = mean @ weight + ask.sign * bias[None, None]
+    odd = (half[:, :, None] * weight.T[None, None]) @ b.T
+    odd = jnp.transpose(odd, (0, 3, 1, 2))[:, :, None]
+    inner_even = jnp.swapaxes((mean * rows[:, None]) @ rows_high.T, 1, 2)[:, :, None]
+    inner_odd = jnp.swapaxes((half * rows[:, None]) @ (b * rows_high).T, 1, 2)
+    plain = even[:, None, None] + signs[None] * odd
+    inner = inner_even + signs[..., 0][None] * inner_odd[:, :, None]
+    return plain.reshape(-1, *plain.shape[2:]), inner.reshape(-1, *inner.shape[2:])
 
 
 def _width(codes: _Split, lanes: int) -> int:

@@ -8,6 +8,7 @@ import typer
 
 from plexgrad import __version__
 from plexgrad.cli import data, doctor, report, train
+from plexgrad.training.processes import leave
 
 app = typer.Typer(
     name="plexgrad",
@@ -41,7 +42,10 @@ def _root(
 
 def main() -> None:
     """Run the command line; a mistake of the user's ends in one clear line."""
-    sys.exit(guarded(app))
+    status = guarded(app)
+    if status not in (0, 130):  # at 130 all stop together
+        leave(status)
+    sys.exit(status)
 
 
 def guarded(command: Callable[..., Any]) -> int:

@@ -1,6 +1,5 @@
 """`plexgrad doctor`: what this machine has, and how fast it simulates."""
 
-import json
 import os
 from typing import Annotated, Any
 
@@ -8,10 +7,13 @@ import jax
 import typer
 
 from plexgrad import chips, codes, data, estimators, nets
-from plexgrad.cli.options import use_devices
+from plexgrad.cli.options import starting_spec, use_devices
+from plexgrad.cli.screen import show
 from plexgrad.core.clock import Clock
 from plexgrad.core.record import versions
 from plexgrad.training import Rule, train
+from plexgrad.training.explain import explain
+from plexgrad.training.specs import build
 
 
 def doctor(
@@ -19,9 +21,22 @@ def doctor(
     speed: Annotated[
         bool, typer.Option(help="Measure the speed on two small networks.")
     ] = True,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--explain",
+            metavar="TASK",
+            help="Say how a task's preset would run, by which engine, and why. "
+            "`plexgrad train TASK ... --explain` does so for any setting.",
+        ),
+    ] = None,
 ) -> None:
     """Check the installation: versions, devices, data, and speed."""
     use_devices(None)
+    if task is not None:
+        arguments = build({"key": 0} | starting_spec(task, None))
+        show({"task": task, **explain(**arguments)}, as_json)
+        return
     found: dict[str, Any] = {
         "versions": versions(),
         "cores": os.cpu_count(),
@@ -33,17 +48,7 @@ def doctor(
             "xor 2-2-1, 1024 seeds": _speed("xor", [2, 2, 1], 1024),
             "digits 64-32-10, 8 seeds": _speed("digits", [64, 32, 10], 8),
         }
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
-    for key, value in found.items():
-        if isinstance(value, dict):
-            typer.echo(key)
-            for name, item in value.items():
-                shown = f"{item:.3g}" if isinstance(item, float) else item
-                typer.echo(f"  {name:<26}{shown}")
-        else:
-            typer.echo(f"{key:<28}{value}")
+    show(found, as_json)
 
 
 def _where(name: str) -> str:

@@ -1,6 +1,7 @@
 """From options to a spec: a preset, then a file, then every option that was given."""
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -13,6 +14,7 @@ from plexgrad.core.record import Record
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import positive_int
 from plexgrad.nets import CNN
+from plexgrad.training import processes
 from plexgrad.training.specs import PARTS, kinds, preset
 
 TAGS = ("kind", "name", "schedule")
@@ -25,6 +27,24 @@ def use_devices(count: int | None) -> None:
         return
     wanted = os.cpu_count() or 1 if count is None else positive_int("devices", count)
     jax.config.update("jax_num_cpu_devices", wanted)
+
+
+def join_processes(
+    coordinator: str | None, process: int | None, count: int | None
+) -> None:
+    """Join the other processes of a run if any are named; as early as `use_devices`."""
+    if coordinator is None and process is None and count is None:
+        return
+    if coordinator is None or process is None or count is None:
+        raise ValueError(
+            "--coordinator, --process and --processes must be given together"
+        )
+    processes.join(coordinator, process, count)
+    # Gloo talks on standard output, which is kept for results.
+    sys.stdout.flush()
+    results = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(results, "w", encoding=sys.stdout.encoding)
 
 
 def read_spec(path: Path) -> dict[str, Any]:
@@ -121,6 +141,7 @@ def with_options(spec: dict[str, Any], options: Mapping[str, Any]) -> dict[str, 
     places = {
         "activation": ("chip", "net", "activation"),
         "cost": ("chip", "cost"),
+        "engine": ("chip", "engine"),
         "reference": ("estimator", "reference"),
         "shrink": ("estimator", "shrink"),
         "amplitude": ("estimator", "code", "amplitude"),

@@ -1,10 +1,13 @@
 """What a run looks like in a terminal: a bar, the time left, cost and accuracy."""
 
+import json
 import signal
 import time
 from types import FrameType, TracebackType
+from typing import Any
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -38,7 +41,7 @@ class Screen:
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
-        self.stop = False
+        self.stop = self.at_once = False
         self.printed = 0.0
 
     def __enter__(self) -> "Screen":
@@ -57,6 +60,7 @@ class Screen:
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if self.stop:
+            self.at_once = True
             raise KeyboardInterrupt
         self.stop = True
         self.console.print("stopping at the next safe point (Ctrl-C again: at once)")
@@ -91,3 +95,18 @@ def _news(glance: Glance) -> str:
     if glance.diverged:
         parts.append(f"{glance.diverged} diverged")
     return " · ".join(parts)
+
+
+def show(found: dict[str, Any], as_json: bool) -> None:
+    """Named findings on standard output, in columns or as JSON."""
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for key, value in found.items():
+        if isinstance(value, dict):
+            typer.echo(key)
+            for name, item in value.items():
+                shown = f"{item:.3g}" if isinstance(item, float) else item
+                typer.echo(f"  {name:<26}{shown}")
+        else:
+            typer.echo(f"{key:<28}{value}")

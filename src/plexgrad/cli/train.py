@@ -5,14 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
-from plexgrad.cli.options import starting_spec, use_devices, with_options
+from plexgrad.cli.options import (
+    join_processes,
+    starting_spec,
+    use_devices,
+    with_options,
+)
 from plexgrad.cli.report import draw
-from plexgrad.cli.screen import Screen
+from plexgrad.cli.screen import Screen, show
 from plexgrad.core.record import Record
+from plexgrad.training import processes
 from plexgrad.training import train as run
+from plexgrad.training.explain import explain
 from plexgrad.training.specs import build, presets
 
 MODEL, METHOD, TIME, FILES = "Model", "Method", "Time and size", "Files and output"
+MACHINES = "Devices and processes"
 
 
 def _option(help: str, panel: str, *names: str) -> Any:
@@ -39,7 +47,8 @@ def train(
     code: Annotated[
         str | None,
         _option(
-            "Rademacher, RankOne, Walsh, Sequential, Sinusoid or Gaussian.", METHOD
+            "Rademacher, RankOne, Grid, Walsh, Sequential, Sinusoid or Gaussian.",
+            METHOD,
         ),
     ] = None,
     amplitude: Annotated[
@@ -86,7 +95,51 @@ def train(
         int | None, _option("Points of the learning curves.", TIME)
     ] = None,
     devices: Annotated[
-        int | None, _option("JAX devices to use; default: one per core.", TIME)
+        int | None,
+        _option("JAX devices of this process; default: one per core.", MACHINES),
+    ] = None,
+    shard: Annotated[
+        str,
+        _option(
+            "What devices share: seeds, also the slots of a seed, or auto (slots on "
+            "accelerators).",
+            MACHINES,
+        ),
+    ] = "auto",
+    loop: Annotated[
+        str,
+        _option("jax, fused (tiny networks; needs numba), or auto.", MACHINES),
+    ] = "auto",
+    engine: Annotated[
+        str | None,
+        _option(
+            "How a block of slots is simulated: materialised, shared, outer, walsh, or "
+            "auto; see --explain.",
+            MACHINES,
+        ),
+    ] = None,
+    explain_: Annotated[
+        bool,
+        _option(
+            "Say what would run, on what, by which engine and why; run nothing.",
+            MACHINES,
+            "--explain",
+        ),
+    ] = False,
+    coordinator: Annotated[
+        str | None,
+        _option(
+            "HOST:PORT of process 0, to train in several processes: start this "
+            "command in each, with its own --process.",
+            MACHINES,
+        ),
+    ] = None,
+    process: Annotated[
+        int | None, _option("Number of this process, from 0; 0 writes.", MACHINES)
+    ] = None,
+    processes_: Annotated[
+        int | None,
+        _option("How many processes train together.", MACHINES, "--processes"),
     ] = None,
     backpropagation: Annotated[
         bool | None,
@@ -145,14 +198,17 @@ def train(
         "key": key,
         "points": points,
         "backpropagation": backpropagation,
+        "engine": engine,
     }
     use_devices(devices)
-    if resume is not None:
-        more = {"task": task, "spec": spec, "from": source, "out": out}
-        _refuse_beside("--resume", {**options, **more})
-        settings = Record.load(resume).spec
-        folder = resume if resume.is_dir() else resume.parent
-    else:
+    join_processes(coordinator, process, processes_)
+
+    def resolved() -> tuple[dict[str, Any], str]:
+        if resume is not None:
+            more = {"task": task, "spec": spec, "from": source, "out": out}
+            _refuse_beside("--resume", {**options, **more})
+            folder = resume if resume.is_dir() else resume.parent
+            return Record.load(resume).spec, str(folder)
         if source is not None:
             _refuse_beside("--from", {"spec": spec})
         file = spec if source is None else source
@@ -160,20 +216,39 @@ def train(
         settings = with_options(settings, options)
         folder = out or _free(Path("runs") / str(settings["task"]["name"]))
         _refuse_taken(folder)
-    arguments = build(settings, None if data is None else str(data))
-    with Screen(quiet) as screen:
-        try:
-            record = run(
-                **arguments, out=folder, resume=resume is not None, watch=screen
-            )
-        except KeyboardInterrupt:
-            kept = any(folder.glob("checkpoint*.npz"))
-            saved = "saved" if kept else "nothing to save yet"
-            screen.console.print(
-                f"{saved}; go on with: plexgrad train --resume {folder}", style="bold"
-            )
-            raise typer.Exit(130) from None
-    draw(record, folder, as_json)
+        return settings, str(folder)
+
+    settings, place = processes.by_first(resolved)
+    folder = Path(place)
+    where = None if data is None else str(data)
+    arguments = build(settings, where, shard=shard, loop=loop)
+    first = processes.first()
+    if explain_:
+        show({"task": settings["task"]["name"], **explain(**arguments)}, as_json)
+        return
+    going_on = resume is not None
+    screen = Screen(quiet or not first)
+    try:
+        with screen:
+            record = run(**arguments, out=folder, resume=going_on, watch=screen)
+    except KeyboardInterrupt:
+        kept = any(folder.glob("checkpoint*.npz"))
+        saved = "saved" if kept else "nothing to save yet"
+        screen.console.print(
+            f"{saved}; go on with: plexgrad train --resume {folder}", style="bold"
+        )
+        if screen.at_once:
+            processes.leave(130)
+        raise typer.Exit(130) from None
+    except (RuntimeError, ValueError) as error:
+        if not processes.broken(error):
+            raise
+        raise ConnectionError(
+            "another process has ended; start all again with "
+            f"--resume {folder} ({str(error).splitlines()[0]})"
+        ) from error
+    if first:
+        draw(record, folder, as_json)
 
 
 def _free(folder: Path) -> Path:

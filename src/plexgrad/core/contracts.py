@@ -64,7 +64,7 @@ class AbstractChip(abc.ABC):
         slot folds in the slot.
         """
 
-    def widest(
+    def floats(
         self,
         estimator: AbstractEstimator,
         like: PyTree | Layout,
@@ -72,12 +72,12 @@ class AbstractChip(abc.ABC):
         samples: int,
         size: int,
     ) -> int:
-        """Slots that one probe should have at most, so that memory stays bounded.
+        """Numbers that measuring one slot keeps in memory; it bounds a probe's slots.
 
-        Of `slots` on `samples` batches of `size` examples. Here: as many patterns as
-        fit in 16 MiB.
+        For a probe of `slots` on `samples` batches of `size` examples. Here: its whole
+        pattern.
         """
-        return max(1, 4 * BLOCK_FLOATS // Layout.of(like).size)
+        return Layout.of(like).size
 
     def write(self, params: PyTree, update: PyTree, key: Key[Array, ""]) -> PyTree:
         """The parameters after an update is written. Ideal here: their sum."""
@@ -126,7 +126,8 @@ class AbstractChip(abc.ABC):
 
         leaves = jax.tree.leaves(held)
         size = leaves[0].shape[1] if leaves and leaves[0].ndim > 1 else 1
-        width = min(slots, self.widest(estimator, layout, slots, 1, size))
+        each = self.floats(estimator, layout, slots, 1, size)
+        width = max(1, min(slots, 4 * BLOCK_FLOATS // each))
         blocks, rest = divmod(slots, width)
         total = (jnp.float32(0.0), layout.unflatten(jnp.zeros(layout.size)))
         if blocks:

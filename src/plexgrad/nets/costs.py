@@ -8,6 +8,7 @@ where the task is a classification.
 
 import abc
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -99,9 +100,15 @@ class CrossEntropy(AbstractCost):
                 "outputs must be at least 2 for cross-entropy (a single one has a "
                 "softmax of 1 always; use the cost 'mse'), got 1"
             )
-        y, e = _like(outputs, targets), self.label_smoothing
-        smooth = y + e * (1 - y) if self.raw_smoothing else (1 - e) * y + e / classes
+        smooth = self.smoothed(_like(outputs, targets))
         return -jnp.sum(smooth * jax.nn.log_softmax(outputs, axis=1), axis=1)
+
+    def smoothed(self, y: Any) -> Any:
+        """Targets, in an array of any kind, as the cost takes them."""
+        e = self.label_smoothing
+        if self.raw_smoothing:
+            return y + e * (1 - y)
+        return (1 - e) * y + e / y.shape[1]
 
 
 NAMED = {"mse": MSE, "cross_entropy": CrossEntropy}

@@ -73,13 +73,14 @@ class MLP(AbstractNet):
     def forward(self, x: Shaped[Array | np.ndarray, "batch ..."]) -> Forward:
         a = rows(x, self.inputs)
         sign = -1 if self.subtract_bias else 1
-        for name in [self.activation] * (len(self.sizes) - 2) + [self._output]:
+        for name in [self.activation] * (len(self.sizes) - 2) + [self.last]:
             z = yield Ask(jnp.matmul, sign, a)
             a = z if name == "linear" else ACTIVATIONS[name](z)
         return a
 
     @property
-    def _output(self) -> str:
+    def last(self) -> str:
+        """The activation of the last layer, "auto" resolved."""
         if self.output != "auto":
             return self.output
         return "sigmoid" if self.activation == "sigmoid" else "linear"

@@ -28,12 +28,15 @@ def save(path: Path, state: PyTree, progress: dict[str, Any]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def load(path: Path, like: PyTree) -> tuple[PyTree, dict[str, np.ndarray]]:
+def load(
+    path: Path, like: PyTree, content: bytes | None = None
+) -> tuple[PyTree, dict[str, np.ndarray]]:
     """The state and the progress in `path`; `like` has the state's structure.
 
+    `content` is what the file holds, where another process has read it.
     Raises ValueError, naming the file, if it is damaged or of another run.
     """
-    data = io.BytesIO(path.read_bytes())
+    data = io.BytesIO(path.read_bytes() if content is None else content)
     try:
         with np.load(data, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file["names"]}

@@ -23,6 +23,9 @@ from plexgrad.training.plan import Plan
 NEVER = MAX_SLOTS + 1
 """Marks a seed that has not diverged."""
 
+SLOTS = "slots"
+"""The mesh axis along which workers share the slots of a chunk."""
+
 
 class Keys(NamedTuple):
     """One key for each thing that is random in a run, split once at the top."""
@@ -52,13 +55,17 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Loop:
-    """The training loop of one seed, as pure functions of chunk numbers."""
+    """The training loop of one seed, as pure functions of chunk numbers.
+
+    `workers` devices along the mesh axis "slots" share the slots of every chunk.
+    """
 
     chip: AbstractTrainable
     estimator: AbstractEstimator
     rule: optax.GradientTransformation
     order: Order
     plan: Plan
+    workers: int = 1
 
     def init(self, keys: Keys) -> State:
         """The state before the first slot."""
@@ -94,18 +101,20 @@ class Loop:
         window, inside = number // per_window, number % per_window
         part, reading, wrong = self.measured(state.params, window, inside, keys, data)
         state = state._replace(
-            gradient=part if self.plan.per_window == 1 else add(state.gradient, part),
-            cost=reading.cost,
-            diverged=jnp.minimum(state.diverged, wrong),
+            cost=reading.cost, diverged=jnp.minimum(state.diverged, wrong)
         )
         if self.plan.per_window == 1:
-            return self._write(state, window, keys)
-        return jax.lax.cond(
-            inside == per_window - 1,
-            lambda state: self._write(state, window, keys),
-            lambda state: state,
-            state,
-        )
+            # The zeros that wait in the state are left alone: P floats less to store.
+            return self._write(state, part, window, keys)
+
+        def write(state: State) -> State:
+            zero = jax.tree.map(jnp.zeros_like, state.gradient)
+            written = self._write(state, state.gradient, window, keys)
+            return written._replace(gradient=zero)
+
+        state = state._replace(gradient=add(state.gradient, part))
+        last = inside == per_window - 1
+        return jax.lax.cond(last, write, lambda state: state, state)
 
     def measured(
         self,
@@ -121,11 +130,9 @@ class Loop:
         """
         plan = self.plan
         start = plan.start(window, inside)
-        x, y = data
-        chosen = self.order.indices(keys.data, plan.samples(start))
         slots = Slots(start, plan.chunk, plan.clock.tau_p)
         probe = self.estimator.ask(keys.code, slots, params)
-        reading = self.chip.measure(params, probe, (x[chosen], y[chosen]), keys.noise)
+        reading = self._reading(params, start, keys, data)
         signal, bad = reading.signal, ~jnp.isfinite(reading.cost)[None]
         if signal is not None:
             if plan.ragged:
@@ -137,14 +144,42 @@ class Loop:
         share = plan.chunk / plan.clock.tau_theta
         return scale(self.estimator.tell(probe, reading), share), reading, wrong
 
-    def _write(self, state: State, window: UInt32[Array, ""], keys: Keys) -> State:
-        gradient = scale(state.gradient, self._shrinkage(state.params))
+    def _reading(
+        self, params: PyTree, start: UInt32[Array, ""], keys: Keys, data: tuple
+    ) -> Reading:
+        """The reading of the chunk from `start`: each worker measures its share.
+
+        The signal and the mean cost are all that workers exchange; what a share
+        overhangs is cut off.
+        """
+        plan, share = self.plan, self.plan.share(self.workers)
+        if share is None:
+            raise ValueError(f"workers must share a chunk, got {self.workers}")
+        count, groups = share
+        if self.workers > 1:
+            start = start + jax.lax.axis_index(SLOTS).astype(jnp.uint32) * count
+        x, y = data
+        chosen = self.order.indices(keys.data, plan.samples(start, groups))
+        probe = self.estimator.ask(
+            keys.code, Slots(start, count, plan.clock.tau_p), params
+        )
+        reading = self.chip.measure(params, probe, (x[chosen], y[chosen]), keys.noise)
+        if self.workers == 1 or reading.signal is None:
+            return reading
+        mine = jnp.append(reading.signal, reading.cost)
+        every = jax.lax.all_gather(mine, SLOTS)
+        signal = every[:, :-1].reshape(-1)[: plan.chunk]
+        return replace(reading, signal=signal, cost=jnp.mean(every[:, -1]))
+
+    def _write(
+        self, state: State, gradient: PyTree, window: UInt32[Array, ""], keys: Keys
+    ) -> State:
+        gradient = scale(gradient, self._shrinkage(state.params))
         update, rule = self.rule.update(gradient, state.rule, state.params)
         params = self.chip.write(
             state.params, update, jax.random.fold_in(keys.write, window)
         )
-        zero = jax.tree.map(jnp.zeros_like, state.gradient)
-        return state._replace(params=params, rule=rule, gradient=zero)
+        return state._replace(params=params, rule=rule)
 
     def _shrinkage(self, params: PyTree) -> float:
         patterns = self.plan.clock.patterns

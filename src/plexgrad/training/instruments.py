@@ -4,18 +4,18 @@ Instrumentation of the simulation, taken with the perturbation off or beside the
 never touches the run's state, and none of it counts as the chip's evaluations.
 """
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.probe import GradientProbe
 from plexgrad.data import Dataset
+from plexgrad.training.devices import Split
 from plexgrad.training.discrete import Keys, Loop, window_cosine
+from plexgrad.training.processes import fetch
 from plexgrad.training.scoring import scorer
 
 TRAIN_SCORED = 5000
@@ -26,23 +26,20 @@ ANGLE_SHARE = 0.05
 
 
 class Scores:
-    """Cost and accuracy of all seeds on the training and the test set.
+    """Cost and accuracy of all seeds on the training and the test set."""
 
-    `over_seeds(function, mapped, shared)` maps a function of one seed over all.
-    """
-
-    def __init__(self, loop: Loop, data: Dataset, over_seeds: Callable) -> None:
-        self.score = over_seeds(scorer(loop.chip), 1, 2)
+    def __init__(self, loop: Loop, data: Dataset, split: Split) -> None:
+        self.score = split.over_seeds(scorer(loop.chip), 1, 2)
         count = len(data.x_train)
         shown = np.linspace(0, count - 1, min(count, TRAIN_SCORED)).round().astype(int)
         self.splits = [
-            (jnp.asarray(data.x_train[shown]), jnp.asarray(data.y_train[shown])),
-            (jnp.asarray(data.x_test), jnp.asarray(data.y_test)),
+            split.same((data.x_train[shown], data.y_train[shown])),
+            split.same((data.x_test, data.y_test)),
         ]
 
     def __call__(self, params: PyTree) -> np.ndarray:
         """(seeds, 4): train cost and accuracy, test cost and accuracy."""
-        parts = [np.asarray(self.score(params, *split)) for split in self.splits]
+        parts = [fetch(self.score(params, *split)) for split in self.splits]
         return np.concatenate(parts, axis=1)
 
 
@@ -60,10 +57,10 @@ class Angles:
         clock: Clock,
         slots: int,
         points: int,
-        over_seeds: Callable,
+        split: Split,
         wanted: bool,
     ) -> None:
-        self.loop, self.exact, self.over_seeds = loop, exact, over_seeds
+        self.loop, self.exact, self.split = loop, exact, split
         most = int(ANGLE_SHARE * slots / clock.tau_theta)
         estimated = not issubclass(loop.estimator.probe, GradientProbe)
         known = GradientProbe in loop.chip.accepts
@@ -79,7 +76,7 @@ class Angles:
         def turned(params: PyTree, keys: Keys, window: Array, data: tuple) -> Array:
             return angle(params, window, keys, data)
 
-        return self.over_seeds(turned, 2, 2)
+        return self.split.over_seeds(turned, 2, 2)
 
     def __call__(
         self, params: PyTree, keys: Keys, data: tuple, done: int, point: int
@@ -87,5 +84,5 @@ class Angles:
         """(seeds,) cosines after `done` chunks, at the point of this number."""
         if not self.every or point % self.every:
             return np.full(len(keys.code), np.nan, np.float32)
-        window = jnp.uint32(done // self.loop.plan.per_window)
-        return np.asarray(self.measure(params, keys, window, data))
+        window = np.uint32(done // self.loop.plan.per_window)
+        return fetch(self.measure(params, keys, window, data))

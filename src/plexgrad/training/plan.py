@@ -67,12 +67,34 @@ class Plan:
         offset = segment * jnp.uint32(self.segment) + inside * jnp.uint32(self.chunk)
         return window * jnp.uint32(self.clock.tau_theta) + offset
 
-    def samples(self, start: UInt32[Array, ""]) -> UInt32[Array, " groups"]:
-        """Numbers of the samples (or batches) shown in the chunk from `start`."""
-        first = start + jnp.arange(self.groups, dtype=jnp.uint32) * jnp.uint32(
-            self.hold
-        )
+    def samples(
+        self, start: UInt32[Array, ""], groups: int | None = None
+    ) -> UInt32[Array, " groups"]:
+        """Numbers of the samples (or batches) shown in the chunk from `start`.
+
+        `groups` counts those of a part of the chunk; None means all.
+        """
+        count = self.groups if groups is None else groups
+        first = start + jnp.arange(count, dtype=jnp.uint32) * jnp.uint32(self.hold)
         return first // jnp.uint32(self.clock.tau_x)
+
+    def share(self, workers: int) -> tuple[int, int] | None:
+        """Slots and samples of one worker, if so many can share a chunk, else None.
+
+        Shares follow one another: whole samples, or equal parts of one sample's slots.
+        The last share may overhang the chunk, but nobody's is empty.
+        """
+        each = self.chunk // self.groups
+        if workers <= self.groups:
+            samples = -(-self.groups // workers)
+            slots = samples * each
+        elif self.groups == 1:
+            slots, samples = -(-self.chunk // workers), 1
+        elif self.chunk % workers or each % (self.chunk // workers):
+            return None
+        else:
+            slots, samples = self.chunk // workers, 1
+        return (slots, samples) if slots * (workers - 1) < self.chunk else None
 
     def valid(self, number: UInt32[Array, ""]) -> Bool[Array, " slots"]:
         """Which slots of chunk `number` lie inside its segment."""

@@ -1,13 +1,14 @@
 """One run over blocks of slots: all seeds at once, on all devices, from any checkpoint.
 
-Seeds are dealt to the devices and never exchange anything. The compiled step takes the
+`training.devices` deals seeds and slots to the devices. The compiled step takes the
 first and last chunk as arguments, so calls of any length share one compilation, memory
 does not grow with the number of slots, and where a call ends changes no bit.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Key
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.code import BLOCK_FLOATS
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
-from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
-from plexgrad.training import checkpoint
+from plexgrad.training import checkpoint, processes
+from plexgrad.training.devices import Shard, Split
 from plexgrad.training.discrete import NEVER, Keys, Loop, State
+from plexgrad.training.fused import Fused, LoopName, chosen
 from plexgrad.training.instruments import Angles, Scores
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
@@ -59,7 +60,11 @@ class History:
 
 @dataclass
 class Run:
-    """The arguments of a run, and the machinery made from them."""
+    """The arguments of a run, and the machinery made from them.
+
+    `given` is the rule as `train` got it, `wanted` the loop that shall run; `used` is
+    the one that does.
+    """
 
     chip: AbstractTrainable
     data: Dataset
@@ -73,12 +78,22 @@ class Run:
     points: Sequence[int]
     phase: str = "train"
     with_angles: bool = True
+    shard: Shard = "auto"
+    given: Any = None
+    wanted: LoopName = "auto"
+    used: LoopName = field(default="jax", init=False)
 
     @cached_property
+    def split(self) -> Split:
+        """Which devices do what."""
+        exact = issubclass(self.estimator.probe, GradientProbe)
+        plan = None if exact else self.plan(self.estimator)
+        return Split.choose(self.seeds, plan, self.shard)
+
+    @property
     def devices(self) -> int:
-        """The most devices that the seeds can be dealt to evenly."""
-        most = min(len(jax.devices()), self.seeds)
-        return max(n for n in range(1, most + 1) if self.seeds % n == 0)
+        """Devices that the run uses."""
+        return self.split.used
 
     @cached_property
     def updates(self) -> int:
@@ -86,28 +101,37 @@ class Run:
         return self.clock.updates(self.slots)
 
     def loop(self, estimator: AbstractEstimator) -> Loop:
-        """The loop of one seed with this estimator.
+        """The loop of one seed with this estimator."""
+        exact = issubclass(estimator.probe, GradientProbe)
+        workers = 1 if exact else self.split.workers
+        plan = self.plan(estimator)
+        return Loop(self.chip, estimator, self.rule, self.order, plan, workers)
 
-        Its plan does not depend on the devices, so that chunk numbers mean the same on
-        all of them.
+    def plan(self, estimator: AbstractEstimator) -> Plan:
+        """How windows are cut into chunks.
+
+        It does not depend on the devices, so that chunk numbers mean the same on all
+        of them.
         """
         like = jax.eval_shape(self.chip.init, self.key)
-        size = Layout.of(like).size
         if issubclass(estimator.probe, GradientProbe):
             shown = self.order.batch * self.data.features * self.seeds
-            plan = Plan.make(self.clock, max(1, BLOCK_FLOATS // shown), whole=True)
-        else:
-            plan = Plan.make(
-                self.clock, max(1, 4 * BLOCK_FLOATS // (size * self.seeds))
-            )
-        return Loop(self.chip, estimator, self.rule, self.order, plan)
+            return Plan.make(self.clock, max(1, BLOCK_FLOATS // shown), whole=True)
+        window = self.clock.tau_theta
+        samples = window // math.gcd(window, self.clock.tau_x)
+        each = self.chip.floats(estimator, like, window, samples, self.order.batch)
+        return Plan.make(self.clock, max(1, 4 * BLOCK_FLOATS // (each * self.seeds)))
 
     @cached_property
     def keys(self) -> Keys:
         """The keys of every seed, whatever their number."""
-        number = jnp.arange(self.seeds, dtype=jnp.uint32)
-        each = jax.vmap(lambda n: jax.random.fold_in(self.key, n))(number)
-        return jax.vmap(Keys.split)(each)
+
+        def make() -> Keys:
+            number = jnp.arange(self.seeds, dtype=jnp.uint32)
+            each = jax.vmap(lambda n: jax.random.fold_in(self.key, n))(number)
+            return jax.vmap(Keys.split)(each)
+
+        return self.split.dealt(make)
 
     def over_seeds(
         self, function: Callable, mapped: int, shared: int, donate: bool = False
@@ -116,18 +140,7 @@ class Run:
 
         Its first `mapped` arguments have a leading axis of seeds; `shared` more do not.
         """
-        many = jax.vmap(function, in_axes=(0,) * mapped + (None,) * shared)
-        if self.devices > 1:
-            mesh = Mesh(np.array(jax.devices()[: self.devices]), ("seeds",))
-            dealt, same = PartitionSpec("seeds"), PartitionSpec()
-            many = jax.shard_map(
-                many,
-                mesh=mesh,
-                in_specs=(dealt,) * mapped + (same,) * shared,
-                out_specs=dealt,
-                check_vma=False,
-            )
-        return jax.jit(many, donate_argnums=(0,) if donate else ())
+        return self.split.over_seeds(function, mapped, shared, donate)
 
     def go(
         self, file: Path | None, resume: bool, every_s: float, watch: Watcher | None
@@ -135,50 +148,54 @@ class Run:
         """Run to the end: the last state, the curves, and seconds spent.
 
         A checkpoint is written to `file` every `every_s` seconds and on
-        KeyboardInterrupt.
+        KeyboardInterrupt; by process 0, if there are several.
         """
         loop = self.loop(self.estimator)
         total = self.updates * loop.plan.per_window
-        train = (jnp.asarray(self.data.x_train), jnp.asarray(self.data.y_train))
+        train = self.split.same((self.data.x_train, self.data.y_train))
         state = self.over_seeds(loop.init, 1, 0)(self.keys)
-        history, done = History([], [], []), 0
+        history, done, kept = History([], [], []), 0, None
         times = {"seconds": 0.0, "compile_s": 0.0}
-        if resume and file is not None and file.exists():
-            state, progress = checkpoint.load(file, state)
+        found = resume and file is not None and processes.first() and file.exists()
+        content = processes.share(file.read_bytes() if file and found else None)
+        if file is not None and content is not None:
+            state, progress = checkpoint.load(file, state, content)
             _refuse_other_plan(file, int(progress["chunk"]), loop.plan.chunk)
-            done = int(progress["done"])
+            done, kept = int(progress["done"]), str(progress.get("loop", "jax"))
             history = History(
                 progress["slot"].tolist(),
                 list(progress["scores"]),
                 list(progress["cosines"]),
             )
             times = {name: float(progress[name]) for name in times}
-            state = jax.tree.map(jnp.asarray, state)
+            state = self.split.again(state)
 
         began = time.perf_counter()
-        step = self.over_seeds(loop.run, 2, 3, donate=True)
-        bounds = jnp.uint32(0), jnp.uint32(1)
-        step = step.lower(state, self.keys, train, *bounds).compile()
+        step = self.step(loop, state, train, kept)
         times["compile_s"] += time.perf_counter() - began
 
-        score = Scores(loop, self.data, self.over_seeds)
+        score = Scores(loop, self.data, self.split)
         angle = Angles(
             loop,
             self.loop(Backpropagation()),
             self.clock,
             self.slots,
             len(self.points),
-            self.over_seeds,
+            self.split,
             self.with_angles,
         )
         stops = self.stops(loop.plan)
         length, saved, failed = 1, time.monotonic(), 0
+        alone = together = processes.count() == 1
 
         def save() -> None:
-            if file is not None:
-                place = {"done": done, "chunk": loop.plan.chunk}
-                extra = {**place, **history.arrays(), **times}
-                checkpoint.save(file, state, extra)
+            # An interrupt that the others do not know of must not wait for them.
+            if file is None or not together:
+                return
+            place = {"done": done, "chunk": loop.plan.chunk, "loop": self.used}
+            whole = processes.fetch(state)
+            if processes.first():
+                checkpoint.save(file, whole, {**place, **history.arrays(), **times})
 
         try:
             while True:
@@ -190,18 +207,31 @@ class Run:
                         angle(state.params, self.keys, train, done, point)
                     )
                     history.slot.append(at)
-                diverged = np.asarray(state.diverged)
+                    self.split.refuse_drift(state.params)
+                cost, diverged = processes.fetch((state.cost, state.diverged))
                 failed = int(np.sum(diverged != NEVER))
-                if watch is not None:
-                    watch(self.glance(state, history, at, times["seconds"], failed))
+                stop, due = False, time.monotonic() - saved > every_s
+                try:
+                    if watch is not None:
+                        watch(self.glance(cost, history, at, times["seconds"], failed))
+                except KeyboardInterrupt:
+                    stop = True
+                length, due, stop = processes.agreed(length, due, stop)
+                together = True
+                if stop:
+                    raise KeyboardInterrupt
                 if done >= total or (failed == self.seeds and done in stops):
                     break
+                if due:
+                    save()
+                    saved = time.monotonic()
+                together = alone
                 target = min(stop for stop in stops if stop > done)
                 ahead = min(length, target - done)
-                bounds = jnp.uint32(done), jnp.uint32(done + ahead)
+                bounds = np.uint32(done), np.uint32(done + ahead)
                 began = time.perf_counter()
                 # One statement: an interrupt must not find a new state at an old place.
-                state, done = step(state, self.keys, train, *bounds), done + ahead
+                state, done = step(state, *bounds), done + ahead
                 jax.block_until_ready(state)
                 spent = time.perf_counter() - began
                 times["seconds"] += spent
@@ -209,15 +239,28 @@ class Run:
                     length *= 2
                 elif spent > 2 * CALL_S:
                     length = max(1, length // 2)
-                if time.monotonic() - saved > every_s:
-                    save()
-                    saved = time.monotonic()
         except KeyboardInterrupt:
             if not any(leaf.is_deleted() for leaf in jax.tree.leaves(state)):
                 save()
             raise
         save()
-        return state, history, times
+        return (state if alone else processes.fetch(state)), history, times
+
+    def step(self, loop: Loop, state: State, train: Any, kept: str | None) -> Callable:
+        """The compiled step: from a state, a first and a last chunk to a state.
+
+        `kept` is the loop that a checkpoint was made by; it is gone on with.
+        """
+        each = self.estimator.evaluations(self.clock, self.slots)
+        self.used = chosen(
+            self.wanted, kept, loop, self.given, self.data, each, self.seeds
+        )
+        if self.used == "fused":
+            return Fused(loop, self.given, self.keys, self.data)
+        step = self.over_seeds(loop.run, 2, 3, donate=True)
+        bounds = np.uint32(0), np.uint32(1)
+        compiled = step.lower(state, self.keys, train, *bounds).compile()
+        return lambda state, *bounds: compiled(state, self.keys, train, *bounds)
 
     def stops(self, plan: Plan) -> set[int]:
         """Chunk numbers at which the run is scored: after whole windows only."""
@@ -226,7 +269,7 @@ class Run:
         return {window * plan.per_window for window in points | {self.updates}}
 
     def glance(
-        self, state: State, history: History, slot: int, seconds: float, failed: int
+        self, cost: np.ndarray, history: History, slot: int, seconds: float, failed: int
     ) -> Progress:
         """What a watcher sees now."""
         accuracy = history.scores[-1][:, 3] if history.scores else np.empty(0)
@@ -236,7 +279,7 @@ class Run:
             self.updates * self.clock.tau_theta,
             self.estimator.evaluations(self.clock, slot) * self.seeds,
             seconds,
-            np.asarray(state.cost),
+            cost,
             accuracy,
             failed,
         )

@@ -1,12 +1,13 @@
 """`train`: the whole of a run in one call, from a chip and data to a record."""
 
+import json
 import os
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +18,13 @@ from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.record import Record, versions
-from plexgrad.core.validate import int_at_least, positive, positive_int
+from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
+from plexgrad.training import processes
+from plexgrad.training.devices import Shard
 from plexgrad.training.discrete import NEVER, State
+from plexgrad.training.fused import LoopName
 from plexgrad.training.instruments import TRAIN_SCORED
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.progress import Watcher
@@ -52,13 +56,20 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     checkpoint_s: float = 10.0,
+    shard: Shard = "auto",
+    loop: LoopName = "auto",
     watch: Watcher | None = None,
 ) -> Record:
     """Train a simulated chip by perturbation only, and record it.
 
     `rule` is a `Rule` or any optax optimiser. `slots` are run for each of `seeds`
-    independent chips (networks, codes and data orders), dealt to all JAX devices.
+    independent chips (networks, codes and data orders), dealt to all JAX devices;
+    `shard="slots"` lets devices that are left over share the slots of each chip, "auto"
+    does so on accelerators. Results change by rounding only.
     Whole windows of tau_theta slots are run; a part of one at the end is left out.
+    `loop="fused"` compiles the whole loop into one function, for tiny networks (see
+    `training.fused`; it needs numba), "auto" does so where it pays, and the record says
+    which ran; again results change by rounding only.
     `points` are slots at which the networks are scored, or how many to spread evenly.
     `backpropagation=True` trains the same networks beside it, with the same rule and as
     many updates on the same samples, by exact gradients. `angles` measures, at the
@@ -69,6 +80,9 @@ def train(
     seconds; `resume=True` goes on from there and ends bit for bit as if never stopped,
     on the same machine and number of devices (else to rounding). Without it, a run that
     the folder holds is overwritten. A rule passed as an optax object must be the same.
+
+    Several processes (see `training.processes.join`) make the same call and get the
+    same record; process 0 writes the folder, which the others need not see.
 
     Raises ValueError for arguments that cannot work together, TypeError if the chip
     cannot answer the estimator, KeyboardInterrupt (after saving) when interrupted.
@@ -111,26 +125,34 @@ def train(
         seeds,
         points,
         with_angles=angles,
+        shard=shard,
+        given=rule,
+        wanted=loop,
     )
+    one_of("shard", shard, get_args(Shard))
+    one_of("loop", loop, get_args(LoopName))
     if resume and out is None:
         raise ValueError("resume must come with out, the folder of the run")
+    call = [spec, shard, loop, out is None, resume]
+    processes.refuse_other_run(json.dumps(call, sort_keys=True).encode())
     folder = None if out is None else Path(out)
     if folder is not None:
-        _claim(folder, spec, resume)
+        processes.by_first(lambda: _claim(folder, spec, resume))
     try:
         kept = folder and folder / CHECKPOINT
         record = _record(run, spec, *run.go(kept, resume, checkpoint_s, watch))
         if backpropagation:
             twin = replace(run, estimator=Backpropagation(), phase="backpropagation")
+            twin.wanted = "jax"
             kept = folder and folder / REFERENCE_CHECKPOINT
             ended = twin.go(kept, resume, checkpoint_s, watch)
             exact = {**spec, "estimator": {"kind": "Backpropagation"}}
             record.reference = _record(twin, exact, *ended)
     except KeyboardInterrupt:
-        if folder is not None:
+        if folder is not None and processes.first():
             _empty(spec, "stopped").save(folder)
         raise
-    if folder is not None:
+    if folder is not None and processes.first():
         record.save(folder)
     return record
 
@@ -203,6 +225,8 @@ def _record(
             run.chip, state.params, run.data.x_test, run.data.y_test
         ).tolist(),
         "machine": machine(),
+        "split": run.split.explain(),
+        "loop": run.used,
         "train_scored": min(len(run.data.x_train), TRAIN_SCORED),
     }
     code = getattr(run.estimator, "code", None)

@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/suite.py`: baselines, cases, timing, tables."""
