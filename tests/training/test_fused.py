@@ -1,25 +1,20 @@
 """The fused loop beside the JAX loop: the same bits, and results to rounding."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import plexgrad as pg
-from plexgrad.core import bits
 from plexgrad.training import fused
 from plexgrad.training import run as run_module
 from plexgrad.training.discrete import NEVER
-from plexgrad.training.fused import Fused, chosen, descent
+from plexgrad.training.fused import Fused
 from plexgrad.training.order import Order
 from plexgrad.training.run import Run
 
-from .helpers import CHIP, DITHER, SGD, XOR, same_record, trained, xor
+from .helpers import same_record, trained
 
-numba = pytest.importorskip("numba")
-
-from plexgrad.training import twins  # noqa: E402
-from plexgrad.training.vectors import load, load_words, splat, store  # noqa: E402
+pytest.importorskip("numba")
 
 RNG = np.random.default_rng(7)
 MANY, FEW = 21, 3
@@ -206,77 +201,6 @@ def test_a_seed_that_diverges_is_marked_as_in_the_jax_loop(seeds):
     np.testing.assert_array_equal(np.isnan(mine.cost), np.isnan(theirs.cost))
 
 
-@numba.njit
-def mapped(function, x, out):
-    for n in range(0, x.size, 16):
-        store(out.ctypes.data + 4 * n, function(load(x.ctypes.data + 4 * n)))
-
-
-@numba.njit
-def drawn(key, slot, out):
-    for pair in range(out.size // 32):
-        high, low = splat(slot), splat(pair)
-        one, two = twins.threefry(splat(key[0]), splat(key[1]), high, low)
-        store(out.ctypes.data + 128 * pair, one)
-        store(out.ctypes.data + 128 * pair + 64, two)
-
-
-@numba.njit
-def shuffled(key, epoch, size, table, index, out):
-    low, high = splat(key[0]), splat(key[1])
-    one, two = twins.shuffle_seed(low, high, splat(epoch))
-    rounds = table.size // 32
-    twins.prepare_shuffle(one, two, splat(size), rounds, table.ctypes.data)
-    for n in range(0, index.size, 16):
-        place = load_words(index.ctypes.data + 4 * n)
-        chosen = twins.shuffle(place, splat(size), rounds, table.ctypes.data)
-        store(out.ctypes.data + 4 * n, chosen)
-
-
-def test_threefry_makes_the_words_of_core_bits():
-    for seed, slot in ((0, 0), (1, 77), (2**32 - 1, 0xFFFFFFFE)):
-        key = jax.random.key(seed)
-        out = np.zeros(32 * 9, np.uint32)
-        drawn(np.array(bits.key_words(key)), slot, out)
-        wanted = bits.words(key, jnp.array([slot], jnp.uint32), 18)[0]
-        np.testing.assert_array_equal(out.reshape(-1, 16)[:, 5], wanted)
-
-
-@pytest.mark.parametrize("size", [1, 2, 19, 2**16, 60_000])
-def test_the_shuffle_is_that_of_the_order(size):
-    key, batch = jax.random.key(9), min(size, 320)
-    numbers = jnp.array([3 * (size // batch)], jnp.uint32)
-    wanted = Order(size, batch).indices(key, numbers)[0]
-    table = np.zeros(32 * bits.rounds(size), np.uint32)
-    index, out = np.arange(320, dtype=np.uint32), np.zeros(320, np.uint32)
-    shuffled(np.array(bits.key_words(key)), 3, size, table, index, out)
-    np.testing.assert_array_equal(out[:batch], wanted)
-
-
-@pytest.mark.parametrize(
-    ("name", "low", "high"),
-    [("exp", -86, 88.7), ("sigmoid", -60, 60), ("tanh", -12, 12), ("log", 1e-6, 1e6)],
-)
-def test_polynomials_are_good_to_rounding(name, low, high):
-    x = np.linspace(low, high, 2**16).astype(np.float32)
-    if name == "log":
-        x = np.concatenate([x[x > 2], np.geomspace(1.01, 9, 4096)]).astype(np.float32)
-        x = x[: x.size // 16 * 16]
-    exact = {"sigmoid": lambda x: 1 / (1 + np.exp(-x))}.get(name, getattr(np, name, 0))
-    out, wanted = np.zeros_like(x), exact(x.astype(float))
-    mapped(getattr(twins, name), x, out)
-    np.testing.assert_allclose(out, wanted, rtol=2e-7, atol=1e-37)
-
-
-def test_polynomials_keep_what_is_not_a_number():
-    odd = np.repeat(np.float32([np.nan, np.inf, -np.inf, 0.0]), 4)
-    for name, wanted in (("sigmoid", [1, 0, 0.5]), ("tanh", [1, -1, 0])):
-        out = np.zeros_like(odd)
-        mapped(getattr(twins, name), odd, out)
-        assert np.isnan(out[:4]).all()
-        np.testing.assert_allclose(out[4::4], wanted, atol=1e-37)
-
-
 LONG = {"slots": 800, "seeds": 9, "points": 5}
 
 
@@ -317,72 +241,3 @@ def test_a_stopped_run_goes_on_with_its_own_loop(tmp_path, monkeypatch):
     again = trained(**more, out=tmp_path, resume=True)
     assert again.extra["loop"] == "fused"
     same_record(again, whole)
-
-
-REFUSED = [
-    ({"chip": pg.chips.Simulated(CHIP.net, engine="materialised")}, "engine left to"),
-    ({"chip": pg.chips.Simulated(pg.nets.CNN((4, 2, 1), (), (1,)))}, "an MLP"),
-    (
-        {"estimator": pg.estimators.WeightPerturbation(pg.codes.Walsh(0.1))},
-        "the code Rademacher",
-    ),
-    ({"estimator": pg.estimators.Backpropagation()}, "the estimator Weight"),
-    ({"rule": pg.Rule("adam", learning_rate=0.1)}, "a constant learning rate"),
-    ({"rule": SGD.build()}, "a constant learning rate"),
-]
-
-
-@pytest.mark.parametrize(("changes", "why"), REFUSED, ids=str)
-def test_what_is_not_covered_is_refused_with_the_reason(changes, why):
-    arguments = xor(**changes)
-    if "CNN" in str(changes):
-        x = np.zeros((4, 8), np.float32)
-        y = XOR.y_train
-        arguments["data"] = pg.data.dataset.Dataset(
-            "flat", x, y, x, y, XOR.classes, "none", {}
-        )
-    with pytest.raises(ValueError, match=f"'fused' needs .*{why}"):
-        pg.train(**arguments, loop="fused")
-
-
-def test_only_a_name_of_a_loop_is_taken(own_complaints):
-    with pytest.raises(ValueError, match="loop must be one of"):
-        trained(loop="numba")
-
-
-def loop_chosen(run, evaluations, **changes):
-    loop = run.loop(run.estimator)
-    given = {"name": "auto", "kept": None} | changes
-    return chosen(
-        **given,
-        loop=loop,
-        rule=run.given,
-        data=run.data,
-        evaluations=evaluations,
-        seeds=run.seeds,
-    )
-
-
-def test_auto_takes_the_fused_loop_where_it_pays(monkeypatch):
-    small = run_of(MLP([2, 2, 1]), "mse", DITHER, Clock(), SGD, seeds=100)
-    large = run_of(MLP([99, 99, 1]), "mse", DITHER, Clock(), SGD, seeds=100)
-    assert loop_chosen(small, 10**8) == "fused"
-    assert loop_chosen(small, 10**3) == "jax"
-    assert loop_chosen(small, 10**3, kept="fused") == "fused"
-    assert loop_chosen(small, 10**8, kept="jax") == "jax"
-    assert loop_chosen(large, 10**8) == "jax"
-    monkeypatch.setattr(fused, "missing", lambda: True)
-    assert loop_chosen(small, 10**8) == "jax"
-
-
-@pytest.mark.parametrize(
-    ("rule", "wanted"),
-    [
-        (sgd(0.1), (0.1, None, False)),
-        (sgd(1, momentum=0.9, nesterov=True), (1, 0.9, True)),
-        (sgd({"schedule": "constant_schedule", "value": 1}), None),
-        (sgd(0.1, accumulator_dtype="bfloat16", momentum=0.5), None),
-    ],
-)
-def test_plain_gradient_descent_is_known(rule, wanted):
-    assert descent(rule) == wanted

@@ -31,7 +31,7 @@ from plexgrad.chips.engine import (
     Work,
 )
 from plexgrad.chips.measuring import deal, over, reading
-from plexgrad.chips.outer import Nodes, change, costs_of, products, steps_of
+from plexgrad.chips.outer import change, costs_of, products, steps_of
 from plexgrad.codes import Walsh
 from plexgrad.codes.walsh import allocate
 from plexgrad.core.code import Factors
@@ -147,32 +147,37 @@ def _costs(
     swing = probe.code.amplitude * (swing + first.sign * (one * bias_columns)[:, None])
     # (low, batch, nodes): the two values of every hidden unit.
     up, down = _activated(net, x, jnp.stack([base[None] + swing, base[None] - swing]))
-    steps = steps_of(probe)
+    steps = steps_of(probe).reshape(-1)
 
     def block(params: Params, item: tuple[Array, Array, Factors]) -> Array:
         mean, half, low = item
 
         def factors(leaf: int) -> tuple[Array, Array]:
-            both = zip(low[leaf], codes.high[leaf], strict=True)
             row_signs, column_signs = (
                 (one[:, None] * other[None]).reshape(-1, one.shape[1])
-                for one, other in both
+                for one, other in zip(low[leaf], codes.high[leaf], strict=True)
             )
             return row_signs, column_signs
 
         def answer(number: int, ask: Ask) -> Array:
             if number == 0:
                 return base  # A place holder: the next layer's answer starts anew.
+            if number == 1:
+                part = _Split(low, codes.high)
+                z = _second(ask, params[1], mean, half, part, steps)
+                if len(params) == 2:
+                    return z
+                slots = jnp.transpose(z, (2, 4, 1, 3, 0))
+                return slots.reshape(-1, *slots.shape[2:])
             pair = [factors(2 * number), factors(2 * number + 1)]
-            if number > 1:
-                plain, inner = products(ask, params[number], pair[0][0])
-            else:
-                plain, inner = _mixed(
-                    ask, params[1], mean, half, low[2][0], codes, jnp.sign(steps)
-                )
-            return plain + steps * change(inner, pair, ask.sign)
+            plain, inner = products(ask, params[number], pair[0][0])
+            return plain + steps[None, :, None, None] * change(inner, pair, ask.sign)
 
-        return costs_of(cost, drive(net.forward(x), answer), y)
+        outputs = drive(net.forward(x), answer)
+        if len(params) > 2:
+            costs = costs_of(cost, outputs, y)
+            return costs.reshape(len(low[0][0]), -1, steps.size)
+        return _costs_nodes_first(cost, outputs, y)
 
     items = ((up + down) / 2, (up - down) / 2, codes.low)
     count = len(swing)
@@ -180,7 +185,7 @@ def _costs(
     items = jax.tree.map(lambda leaf: leaf.reshape(blocks, -1, *leaf.shape[1:]), items)
     costs = jax.lax.map(lambda item: block(params, item), items)
     # (low part, high part, signs): in the slot number the low part counts first.
-    costs = costs.reshape(count, len(codes.high[0][0]), steps.size)
+    costs = costs.reshape(count, -1, steps.size)
     return jnp.transpose(costs, (2, 1, 0)).reshape(steps.size, -1)
 
 
@@ -191,30 +196,46 @@ def _activated(net: MLP, x: Array, z: Array) -> Array:
     return forward.send(z).a
 
 
-def _mixed(
+def _second(
     ask: Ask,
     layer: Affine,
     mean: Float[Array, "low batch hidden"],
     half: Float[Array, "low batch hidden"],
-    rows: Float[Array, "low hidden"],
     codes: _Split,
-    signs: Float[Array, "1 signs 1 1"],
-) -> tuple[Nodes, Float[Array, "slots signs batch"]]:
-    """The second layer's plain answer, and its inner products with its row signs.
+    steps: Float[Array, " signs"],
+) -> Float[Array, "nodes signs low batch high"]:
+    """The second layer's answer; everything runs along the high part.
 
     The hidden activations are mean + sign * (half o b), with b the first layer's column
     signs in the high part of the slot number.
     """
-    b, rows_high = codes.high[0][1], codes.high[2][0]
     weight, bias = layer
-    even = mean @ weight + ask.sign * bias[None, None]
-    odd = (half[:, :, None] * weight.T[None, None]) @ b.T
-    odd = jnp.transpose(odd, (0, 3, 1, 2))[:, :, None]
-    inner_even = jnp.swapaxes((mean * rows[:, None]) @ rows_high.T, 1, 2)[:, :, None]
-    inner_odd = jnp.swapaxes((half * rows[:, None]) @ (b * rows_high).T, 1, 2)
-    plain = even[:, None, None] + signs[None] * odd
-    inner = inner_even + signs[..., 0][None] * inner_odd[:, :, None]
-    return plain.reshape(-1, *plain.shape[2:]), inner.reshape(-1, *inner.shape[2:])
+    (rows, columns), (one, bias_columns) = codes.low[2:4]
+    (rows_high, columns_high), (one_high, bias_high) = codes.high[2:4]
+    b = codes.high[0][1]
+    signs = jnp.sign(steps)[:, None, None, None]
+    even = jnp.moveaxis(mean @ weight + ask.sign * bias[None, None], 2, 0)
+    odd = (half[None] * weight.T[:, None, None]) @ b.T
+    inner = (mean * rows[:, None]) @ rows_high.T
+    inner = inner[None] + signs * ((half * rows[:, None]) @ (b * rows_high).T)[None]
+
+    def spread(at_low: Array, at_high: Array) -> Array:
+        return at_low.T[:, None, :, None, None] * at_high.T[:, None, None, None]
+
+    added = inner[None] * spread(columns, columns_high)
+    added = added + ask.sign * spread(one * bias_columns, one_high * bias_high)
+    plain = even[:, None, :, :, None] + signs[None] * odd[:, None]
+    return plain + steps[None, :, None, None, None] * added
+
+
+def _costs_nodes_first(
+    cost: AbstractCost, outputs: Float[Array, "nodes signs low batch high"], y: Array
+) -> Float[Array, "low high signs"]:
+    nodes, signs, low, batch, high = outputs.shape
+    targets = jnp.broadcast_to(y.T[:, None, None, :, None], outputs.shape)
+    each = cost.per_sample(outputs.reshape(nodes, -1).T, targets.reshape(nodes, -1).T)
+    costs = jnp.mean(each.reshape(signs, low, batch, high), axis=2)
+    return jnp.transpose(costs, (1, 2, 0))
 
 
 def _width(codes: _Split, lanes: int) -> int:

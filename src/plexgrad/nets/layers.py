@@ -112,10 +112,14 @@ def max_pool(
 ) -> Float[Array, "batch height//2 width//2 channels"]:
     """2x2 max pool with stride 2; an odd last row or column is dropped.
 
-    By reshape, because the gradient of a windowed reduction is a scatter, which makes
-    the whole gradient three times slower at batch 100 on a CPU.
+    By slices: on a CPU twice as fast as a reshaped maximum and its gradient, and the
+    gradient of a windowed reduction is a scatter, slower still.
     """
-    batch, height, width, channels = x.shape
-    high, wide = height // 2, width // 2
-    windows = x[:, : 2 * high, : 2 * wide].reshape(batch, high, 2, wide, 2, channels)
-    return jnp.max(windows, axis=(2, 4))
+    _, height, width, _ = x.shape
+    rows, columns = height // 2 * 2, width // 2 * 2
+
+    def corner(row: int, column: int) -> Array:
+        return x[:, row:rows:2, column:columns:2]
+
+    left = jnp.maximum(corner(0, 0), corner(1, 0))
+    return jnp.maximum(left, jnp.maximum(corner(0, 1), corner(1, 1)))

@@ -23,6 +23,7 @@ from plexgrad.training.twins import (
     flip,
     prepare_shuffle,
     shuffle,
+    shuffle_four,
     shuffle_seed,
     sign_of,
     threefry,
@@ -80,7 +81,7 @@ def draw_signs(setting, space, code, pattern):
 @njit(forceinline=True)
 @no_type_check
 def choose(setting, space, data, number):
-    """Write to `space.chosen` the samples of a batch: one row each, or one word each."""
+    """Write the samples of a batch to `space.chosen`: a row each, or a word each."""
     index, size = space.chosen, splat(setting.size)
     key0, key1 = load_words(data), load_words(data + ROW)
     if setting.replacement:
@@ -104,13 +105,18 @@ def choose(setting, space, data, number):
         prepare_shuffle(one, two, size, setting.rounds, space.rounds)
         store(space.now, epoch)
         store(space.now + 8, -1)
+    # Several places of the order at a time: one alone would take as long.
+    ahead = index + ROW * setting.batch
     if setting.wide:
         for n in range(setting.batch):
-            chosen = shuffle(splat(position + n), size, setting.rounds, space.rounds)
+            block = (position + n) // 4
+            if block != integer_at(space.now + 8):
+                places = splat(4 * block)
+                shuffle_four(places, size, setting.rounds, space.rounds, ahead)
+                store(space.now + 8, block)
+            chosen = load_words(ahead + ROW * ((position + n) % 4))
             store(index + ROW * n, chosen)
         return
-    # Sixteen places of the order at a time: one alone would take as long.
-    ahead = index + ROW * setting.batch
     for n in range(setting.batch):
         block = (position + n) // 16
         if block != integer_at(space.now + 8):

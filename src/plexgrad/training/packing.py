@@ -86,7 +86,7 @@ def flattened(tree: PyTree) -> np.ndarray:
 def unflattened(flat: np.ndarray, like: PyTree) -> PyTree:
     """The inverse of `flattened`, placed on devices like another tree."""
     leaves, treedef = jax.tree.flatten(like)
-    ends = np.cumsum([leaf[0].size for leaf in leaves])[:-1]
+    ends = np.cumsum([leaf.size // leaf.shape[0] for leaf in leaves])[:-1]
     parts = np.split(flat, ends, axis=1)
     made = [
         placed(part.reshape(leaf.shape), leaf)

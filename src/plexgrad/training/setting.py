@@ -93,7 +93,7 @@ def scratch(
         "signs": setting.rows,
         "words": 2 * -(-setting.parameters // 1024) + 1,
         "rounds": 2 * setting.rounds,
-        "chosen": setting.batch + 3,
+        "chosen": setting.batch + 4,
         "x": setting.batch * sizes[0],
         "y": setting.batch * int(table[-1, COLUMNS]),
         "base": setting.batch * int(table[0, COLUMNS]),

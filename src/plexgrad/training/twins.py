@@ -97,13 +97,34 @@ def prepare_shuffle(first, second, size, rounds, table):
 def shuffle(index, size, rounds, table):
     """Where the prepared permutation of [0, size) sends `index`, in every lane."""
     for number in range(rounds):
-        pivot = load_words(table + 128 * number)
-        mirror = pivot - index
-        mirror = below(pivot, index, mirror + size, mirror)
-        larger = below(index, mirror, mirror, index)
-        hashed = mix(larger ^ load_words(table + 128 * number + 64))
-        index = below(splat(0x7FFFFFFF), hashed, mirror, index)
+        pivot, salt = table + 128 * number, table + 128 * number + 64
+        index = _swap(index, size, load_words(pivot), load_words(salt))
     return index
+
+
+@njit
+@no_type_check
+def shuffle_four(first, size, rounds, table, out):
+    """`shuffle` of `first` and the next three, to `out`; together they wait less."""
+    a, b, c, d = first, first + splat(1), first + splat(2), first + splat(3)
+    for number in range(rounds):
+        pivot = load_words(table + 128 * number)
+        salt = load_words(table + 128 * number + 64)
+        a, b = _swap(a, size, pivot, salt), _swap(b, size, pivot, salt)
+        c, d = _swap(c, size, pivot, salt), _swap(d, size, pivot, salt)
+    store(out, a)
+    store(out + 64, b)
+    store(out + 128, c)
+    store(out + 192, d)
+
+
+@njit(forceinline=True)
+@no_type_check
+def _swap(index, size, pivot, salt):
+    mirror = pivot - index
+    mirror = below(pivot, index, mirror + size, mirror)
+    hashed = mix(below(index, mirror, mirror, index) ^ salt)
+    return below(splat(0x7FFFFFFF), hashed, mirror, index)
 
 
 @njit(forceinline=True)
