@@ -115,18 +115,8 @@ def products(
     ask: Ask, layer: Affine, rows: Float[Array, "slots inputs"]
 ) -> tuple[Nodes, Float[Array, "slots signs batch"]]:
     """The unperturbed answer, and the activations times each slot's row signs."""
-    weight, bias = layer
-    a, slots, outputs = ask.a, len(rows), weight.shape[-1]
-    if slots > a.shape[2]:
-        plain, inner = a @ weight, jnp.sum(a * rows[:, None, None], axis=-1)
-    else:
-        # Activations are read once: the row signs of all slots ride along as columns,
-        # and of their products each slot keeps its own.
-        both = a @ jnp.concatenate([weight, rows.T.astype(weight.dtype)], axis=1)
-        own = outputs + jnp.arange(slots)[:, None, None, None]
-        plain = both[..., :outputs]
-        inner = jnp.take_along_axis(both, own, axis=3)[..., 0]
-    return plain + ask.sign * bias[None, None, None], inner
+    plain = ask.a @ layer.weight + ask.sign * layer.bias[None, None, None]
+    return plain, jnp.einsum("ksbn,kn->ksb", ask.a, rows)
 
 
 def change(
@@ -173,4 +163,5 @@ def steps_of(probe: WeightProbe) -> Float[Array, "1 signs 1 1"]:
 
 
 def _lanes(work: Work) -> int:
-    return max(1, LANE_FLOATS // (work.signs * work.shown))
+    # Wide enough for products that use all cores: 4 MiB.
+    return max(1, 4 * LANE_FLOATS // (work.signs * work.shown))

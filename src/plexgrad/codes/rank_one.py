@@ -30,18 +30,13 @@ class RankOne(AbstractOuterCode):
         self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
     ) -> Factors:
         matrices = Layout.of(like).matrices
-        count = sum(columns + (rows if rows > 1 else 0) for rows, columns in matrices)
-        drawn = bits.signs(key, slots, count)
-        found, start = [], 0
-        for rows, columns in matrices:
-            if rows > 1:
-                row_signs = drawn[:, start : start + rows]
-                start += rows
-            else:
-                row_signs = jnp.ones((len(slots), 1), jnp.float32)
-            found.append((row_signs, drawn[:, start : start + columns]))
-            start += columns
-        return found
+        # A single row takes no sign of its own: its columns' signs are random already.
+        counts = [(rows if rows > 1 else 0, columns) for rows, columns in matrices]
+        one = jnp.ones((len(slots), 1), jnp.float32)
+        return [
+            (row_signs if row_signs.shape[1] else one, column_signs)
+            for row_signs, column_signs in bits.sign_factors(key, slots, counts)
+        ]
 
     @classmethod
     def demo(cls) -> "RankOne":
