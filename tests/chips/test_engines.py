@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import plexgrad as pg
+from plexgrad.chips import simulated
 from plexgrad.chips.engine import Work
 from plexgrad.chips.engines import ENGINES, bids, choose
 from plexgrad.core.code import AbstractCode
@@ -108,6 +109,31 @@ def test_layers_are_counted_as_products():
     assert [shape.positions for shape in work.shapes] == [676, 121, 9, 1]
     assert sum(shape.rows * shape.columns for shape in work.shapes) == 14_288
     assert work.flops == 10 * sum(shape.flops for shape in work.shapes)
+
+
+@pytest.mark.parametrize("estimator", ["pairs", "exact"])
+def test_images_in_parts_change_nothing(estimator, monkeypatch):
+    net = NETS["convolutions"]
+    kinds = {
+        "pairs": pg.estimators.WeightPerturbation(pg.codes.Rademacher(), "antithetic"),
+        "exact": pg.estimators.Backpropagation(),
+    }
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = net.init(keys[0])
+    x = jax.random.normal(keys[1], (2, 12, net.inputs))
+    y = jax.nn.one_hot(jax.random.randint(keys[2], (2, 12), 0, 3), 3)
+    found = []
+    for floats in (1, 5 * net.nodes, 2**30):
+        monkeypatch.setattr(simulated, "PART_FLOATS", floats)
+        chip = pg.chips.Simulated(net, "cross_entropy")
+        probe = kinds[estimator].ask(keys[0], Slots.range(8), params)
+        found.append(jax.jit(chip.measure)(params, probe, (x, y), keys[0]))
+    for other in found[:2]:
+        assert other.evaluations == found[2].evaluations
+        for one, two in zip(
+            jax.tree.leaves(other), jax.tree.leaves(found[2]), strict=True
+        ):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=2e-6)
 
 
 @pytest.mark.usefixtures("own_complaints")

@@ -87,3 +87,22 @@ def test_report_refuses_what_is_not_a_finished_run(plexgrad, tmp_path):
     status, _, err = plexgrad("report", tmp_path)
     assert (status, err.count("\n")) == (2, 1)
     assert f"plexgrad train --resume {tmp_path}" in err
+
+
+def test_a_run_can_be_explained_without_running(plexgrad, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = plexgrad("train", "xor", "--engine", "materialised", "--explain")
+    assert status == 0
+    assert "materialised, as asked for" in out
+    status, out, _ = plexgrad("doctor", "--explain", "digits", "--json")
+    told = json.loads(out)
+    assert (status, told["task"]) == (0, "digits")
+    assert "cheapest" in told["engine"]
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_engine_that_cannot_is_one_line(plexgrad, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = plexgrad("train", "xor", "--engine", "outer", "--explain")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "got outer: Rademacher has no row and column factors" in err

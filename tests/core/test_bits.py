@@ -244,3 +244,17 @@ def test_keys_that_are_not_threefry_are_refused():
     slots = jnp.arange(2, dtype=jnp.uint32)
     with pytest.raises(ValueError, match=r"key must be a threefry2x32 key.*got.*rbg"):
         bits.signs(jax.random.key(0, impl="rbg"), slots, 3)
+
+
+def test_factors_are_the_signs_of_whole_words():
+    key, slots = jax.random.key(5), jnp.array([3, 2**32 - 1, 7], jnp.uint32)
+    counts = [(40, 33), (0, 5), (64, 1)]
+    found = bits.sign_factors(key, slots, counts)
+    row = 1.0 - 2.0 * np.unpackbits(
+        np.asarray(bits.words(key, slots, 8)).view(np.uint8), axis=1, bitorder="little"
+    )
+    at = 0
+    for pieces, lengths in zip(found, counts, strict=True):
+        for piece, length in zip(pieces, lengths, strict=True):
+            np.testing.assert_array_equal(piece, row[:, at : at + length])
+            at += -(-length // 32) * 32

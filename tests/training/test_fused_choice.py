@@ -22,9 +22,10 @@ REFUSED = [
     ({"rule": pg.Rule("adam", learning_rate=0.1)}, "a constant learning rate"),
     ({"rule": SGD.build()}, "a constant learning rate"),
 ]
+NAMES = ["engine", "net", "code", "estimator", "rule", "optax rule"]
 
 
-@pytest.mark.parametrize(("changes", "why"), REFUSED, ids=str)
+@pytest.mark.parametrize(("changes", "why"), REFUSED, ids=NAMES)
 def test_what_is_not_covered_is_refused_with_the_reason(changes, why):
     arguments = xor(**changes)
     if "CNN" in str(changes):

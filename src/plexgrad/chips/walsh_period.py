@@ -92,7 +92,12 @@ class WalshPeriod(AbstractEngine):
 
         def slots(params: Params, item: tuple) -> tuple[Array, Array]:
             sample, asked = item
-            costs = _costs(net, cost, params, probe, codes, sample, width)[:, asked]
+            costs = _costs(net, cost, params, probe, codes, sample, width)
+            if probe.slots.hold == 1 and each % codes.period == 0:
+                costs = jnp.roll(costs, -asked[0].astype(jnp.int32), axis=1)
+                costs = jnp.tile(costs, (1, each // codes.period))
+            else:
+                costs = costs[:, asked]
             if len(costs) == 2:
                 return (costs[0] - costs[1]) / 2, jnp.mean(costs)
             rest = cost(net(params, sample[0]), sample[1])
@@ -246,4 +251,5 @@ def _width(codes: _Split, lanes: int) -> int:
 
 def _lanes(work: Work) -> int:
     later = sum(shape.columns for shape in work.shapes[1:])
-    return max(1, LANE_FLOATS // (work.signs * work.batch * later))
+    # As for `chips.outer`: wide enough for products that use all cores.
+    return max(1, 4 * LANE_FLOATS // (work.signs * work.batch * later))

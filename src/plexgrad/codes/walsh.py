@@ -70,16 +70,29 @@ def allocate(layout: Layout) -> Allocation:
     return best
 
 
+RADIX = 64
+"""Points of one butterfly: a small matrix product beats six rounds of additions."""
+
+
 def fwht(values: Float[Array, " N"]) -> Float[Array, " N"]:
     """Fast Walsh-Hadamard transform in Sylvester order; N must be a power of two."""
-    size, half = values.shape[0], 1
-    while half < size:
-        pairs = values.reshape(-1, 2, half)
-        values = jnp.stack(
-            [pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1
-        ).reshape(size)
-        half *= 2
-    return values
+    size, done = len(values), 1
+    while done < size:
+        radix = min(RADIX, size // done)
+        small = jnp.asarray(_hadamard(radix), values.dtype)
+        if done == 1:
+            values = jnp.matmul(values.reshape(-1, radix), small, precision="highest")
+        else:
+            blocks = values.reshape(-1, radix, done)
+            values = jnp.matmul(small[None], blocks, precision="highest")
+        done *= radix
+    return values.reshape(size)
+
+
+@lru_cache
+def _hadamard(size: int) -> np.ndarray:
+    index = np.arange(size)
+    return 1 - 2 * (np.bitwise_count(index[:, None] & index) % 2).astype(np.int8)
 
 
 @dataclass(frozen=True)
@@ -150,8 +163,8 @@ class Walsh(AbstractOuterCode):
         period = plan.period
         if len(slots) * layout.size < 8 * period * max(1, period.bit_length()):
             return super().demodulate(key, slots, signal, layout)
-        folded = jnp.zeros(period, signal.dtype).at[slots % jnp.uint32(period)]
-        spectrum = fwht(folded.add(signal / (len(slots) * self.amplitude)))
+        spectrum = fwht(_folded(slots, signal, period))
+        spectrum = spectrum / (len(slots) * self.amplitude)
         grid = spectrum.reshape(1 << plan.high_bits, 1 << plan.low_bits)
         leaves = []
         for (rows, columns), base, rows_low, (row_signs, column_signs) in zip(
@@ -171,3 +184,24 @@ class Walsh(AbstractOuterCode):
     @classmethod
     def demo(cls) -> "Walsh":
         return cls(1e-2)
+
+
+def _folded(
+    slots: UInt32[Array, " slots"], signal: Float[Array, " slots"], period: int
+) -> Float[Array, " period"]:
+    """The signal summed by the place of its slot in the period."""
+    place = slots % jnp.uint32(period)
+
+    def scattered(place: Array, signal: Array) -> Array:
+        return jnp.zeros(period, signal.dtype).at[place].add(signal)
+
+    if len(slots) % period:
+        return scattered(place, signal)
+    # Whole periods in turn, as a training loop asks for them, only need to be rotated.
+    in_turn = slots[0] + jnp.arange(len(slots), dtype=jnp.uint32)
+
+    def rotated(place: Array, signal: Array) -> Array:
+        whole = jnp.sum(signal.reshape(-1, period), axis=0)
+        return jnp.roll(whole, place[0].astype(jnp.int32))
+
+    return jax.lax.cond(jnp.all(slots == in_turn), rotated, scattered, place, signal)
