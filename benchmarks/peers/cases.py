@@ -61,6 +61,7 @@ def full_rank(count: int) -> Work:
 PAIR = Work("full-rank K=2", "Rademacher", 2)
 PERIOD = Work("Walsh period", "Walsh", None)
 DENSE = (rank_one(64), rank_one(2), PERIOD, full_rank(64))
+LARGE = (rank_one(512), rank_one(64), full_rank(64))
 
 XOR = Problem("XOR 2-2-1", (2, 2, 1), hidden="sigmoid", cost="mse")
 LETTERS = Problem("49-4-4", (49, 4, 4), hidden="sigmoid", cost="mse")
@@ -73,7 +74,7 @@ MAIN = (
     Case("49-4-4 1024 seeds", replace(LETTERS, seeds=1024), (PAIR,), SEEDS),
     Case("49-4-4 one net", LETTERS, (PAIR,)),
     Case("784-128-10 b1", MLP, DENSE),
-    Case("784-128-10 b100", replace(MLP, batch=100), DENSE),
+    Case("784-128-10 b100", replace(MLP, batch=100), LARGE),
     Case("CNN b1", CNN, (rank_one(64), full_rank(64))),
     Case(
         "CNN b100",

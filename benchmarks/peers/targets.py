@@ -60,7 +60,7 @@ TARGETS = (
     Target("784-128-10 b1", "Walsh period", "times", 2000, "iii"),
     Target("784-128-10 b1", "Walsh period", "alone", 400, "iii"),
     Target("784-128-10 b1", "Walsh period", "bound", 0.30),
-    Target("784-128-10 b100", ONE, "times", 30, "iii"),
+    Target("784-128-10 b100", "rank-1 K=512", "times", 30, "iii"),
     Target("784-128-10 b100", FULL, "times", 2.3, "iii"),
     Target("CNN b1", ONE, "times", 5, "iv"),
     Target("CNN b1", FULL, "times", 2, "iv"),

@@ -47,11 +47,12 @@ class Shared(AbstractEngine):
         copies = first.rows * first.columns + work.signs * sum(
             2 * shape.rows * shape.columns for shape in later
         )
+        kept = 3 * first.positions * first.columns * work.batch
         return (
             OP_S * (len(work.shapes) + 2) * work.signs / work.lanes
             + work.layout.size * SIGN_S
             + work.batch * flops * FLOP_S
-            + (copies + work.signs * work.shown) * FLOAT_S
+            + (copies + kept + work.signs * work.shown) * FLOAT_S
         )
 
     def measure(

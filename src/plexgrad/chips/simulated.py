@@ -21,6 +21,9 @@ from plexgrad.nets import MLP, AbstractCost, AbstractNet, cost_named
 PART_FLOATS = 2**17
 """Activations of a part of a batch of images (512 KiB)."""
 
+PART_LANES = 8
+"""Slots side by side on such a part: enough products for all cores."""
+
 
 @dataclass(frozen=True)
 class Simulated(AbstractTrainable):
@@ -60,10 +63,10 @@ class Simulated(AbstractTrainable):
     ) -> Reading:
         parts = self._parts(batch[0].shape[1])
         if parts == 1:
-            return self._measured(params, probe, batch)
+            return self._measured(params, probe, batch, self.lanes)
 
         def part(batch: PyTree) -> tuple:
-            told = self._measured(params, probe, batch)
+            told = self._measured(params, probe, batch, self.lanes or PART_LANES)
             return told.cost, told.signal, told.gradient
 
         cut = jax.tree.map(
@@ -87,15 +90,17 @@ class Simulated(AbstractTrainable):
         whole = max(n for n in range(1, min(size, most) + 1) if size % n == 0)
         return size // whole
 
-    def _measured(self, params: PyTree, probe: Probe, batch: PyTree) -> Reading:
+    def _measured(
+        self, params: PyTree, probe: Probe, batch: PyTree, lanes: int | None
+    ) -> Reading:
         samples, size = batch[0].shape[:2]
         if isinstance(probe, GradientProbe):
             shown = max(size * self.net.nodes, self.net.parameters)
-            lanes = self.lanes or max(1, LANE_FLOATS // shown)
+            lanes = lanes or max(1, LANE_FLOATS // shown)
             return measure(self.loss, params, probe, batch, lanes)
         engine = choose(Work.of(self.net, probe, samples, size), self.engine)
         cost = cost_named(self.cost)
-        return engine.measure(self.net, cost, params, probe, batch, self.lanes)
+        return engine.measure(self.net, cost, params, probe, batch, lanes)
 
     def floats(
         self,

@@ -23,7 +23,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from plexgrad.chips.engine import (
-    FLOAT_S,
     FLOP_S,
     LANE_FLOATS,
     OP_S,
@@ -38,6 +37,9 @@ from plexgrad.core.code import Factors
 from plexgrad.core.probe import Reading, WeightProbe
 from plexgrad.nets import MLP, AbstractCost, AbstractNet
 from plexgrad.nets.net import Affine, Ask, Params, drive
+
+OUTPUT_S = 6e-9
+"""Seconds from one output of a slot to its share in the cost: exponentials, mostly."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class WalshPeriod(AbstractEngine):
         slot = (
             OP_S * 20 / _lanes(work)
             + work.batch * flops * FLOP_S
-            + work.batch * work.signs * shown * 4 * FLOAT_S
+            + work.batch * work.signs * shown * OUTPUT_S
         )
         return slot * max(1.0, plan.period / work.each)
 
