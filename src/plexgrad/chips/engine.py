@@ -126,17 +126,17 @@ class AbstractEngine(abc.ABC):
 
     name: ClassVar[str]
 
-    @abc.abstractmethod
     def refusal(self, work: Work) -> str:
         """Why this engine cannot do the work, or an empty string if it can."""
+        return ""
 
     @abc.abstractmethod
     def seconds(self, work: Work) -> float:
         """Expected time of one slot, by the cost model."""
 
-    @abc.abstractmethod
     def floats(self, work: Work) -> int:
-        """Numbers that a probe needs in memory for each of its slots."""
+        """Numbers that a probe needs in memory for each of its slots: its pattern."""
+        return work.layout.size
 
     @abc.abstractmethod
     def measure(

@@ -21,12 +21,6 @@ class Materialised(AbstractEngine):
 
     name: ClassVar[str] = "materialised"
 
-    def refusal(self, work: Work) -> str:
-        return ""
-
-    def floats(self, work: Work) -> int:
-        return work.layout.size
-
     def seconds(self, work: Work) -> float:
         return (
             OP_S * (len(work.shapes) + 2) * work.signs / work.lanes

@@ -34,12 +34,6 @@ class Shared(AbstractEngine):
 
     name: ClassVar[str] = "shared"
 
-    def refusal(self, work: Work) -> str:
-        return ""
-
-    def floats(self, work: Work) -> int:
-        return work.layout.size
-
     def seconds(self, work: Work) -> float:
         first, *later = work.shapes
         flops = first.flops * (1 + 1 / work.each)
