@@ -19,7 +19,7 @@ from plexgrad.codes import Rademacher, RankOne
 from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
 from plexgrad.core.layout import Layout
-from plexgrad.core.probe import Slots, WeightProbe
+from plexgrad.core.probe import Moment, Slots, WeightProbe
 from plexgrad.core.spec import concrete, from_spec, to_spec
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.training.specs import kinds
@@ -205,7 +205,8 @@ def law_an_ideal_write_is_the_sum(chip):
     params, _ = material(chip)
     layout = Layout.of(params)
     update = layout.unflatten(jnp.arange(layout.size, dtype=jnp.float32))
-    written = layout.flatten(chip.write(params, update, KEY))
+    at = Moment(jnp.uint32(1), jnp.uint32(1))
+    written = layout.flatten(chip.write(params, update, KEY, at))
     expected = np.asarray(layout.flatten(params)) + np.arange(layout.size)
     np.testing.assert_array_equal(written, expected.astype(np.float32))
 

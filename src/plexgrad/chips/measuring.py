@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from plexgrad.chips.engine import LANE_FLOATS
-from plexgrad.core.layout import Layout, add, subtract
-from plexgrad.core.probe import GradientProbe, Probe, Reading, WeightProbe
+from plexgrad.core.layout import Layout, add
+from plexgrad.core.probe import GradientProbe, Moment, Probe, Reading, WeightProbe
 
 Cost = Callable[[PyTree, PyTree], Any]
 
@@ -36,8 +36,13 @@ def measure(
         return value if value.dtype == jnp.float64 else value.astype(jnp.float32)
 
     if isinstance(probe, GradientProbe):
+
+        def at_rest(at: PyTree, sample: PyTree) -> Float[Array, ""]:
+            now = Moment(probe.slots.start, jnp.uint32(0))
+            return scalar(passed(probe.through, at, None, now), sample)
+
         costs, gradients = over(
-            jax.value_and_grad(scalar), batch, samples, lanes or samples, params
+            jax.value_and_grad(at_rest), batch, samples, lanes or samples, params
         )
         gradient = jax.tree.map(lambda leaf: jnp.mean(leaf, 0), gradients)
         evaluations = probe.evaluations(samples)
@@ -57,28 +62,47 @@ def _measure_weights(
         lanes = max(1, LANE_FLOATS // Layout.of(params).size)
 
     def sample_slots(at: PyTree, dealt: tuple) -> tuple[Array, Array]:
-        sample, patterns = dealt
+        sample, items, rest = dealt
 
-        def slot(at: PyTree, pattern: PyTree) -> tuple[Array, Array]:
-            up = cost(add(at, pattern), sample)
-            if probe.reference == "baseline":
+        def slot(at: PyTree, item: tuple) -> tuple[Array, Array]:
+            pattern, now = item
+            up = cost(passed(through, at, pattern, now), sample)
+            if probe.reference != "antithetic":
                 return up, up
-            down = cost(subtract(at, pattern), sample)
+            pattern = jax.tree.map(jnp.negative, pattern)
+            down = cost(passed(through, at, pattern, now), sample)
             return (up - down) / 2, (up + down) / 2
 
-        signal, level = over(slot, patterns, each, lanes, at)
-        if probe.reference == "antithetic":
+        signal, level = over(slot, items, each, lanes, at)
+        if probe.reference != "baseline":
             return signal, jnp.mean(level)
-        rest_cost = cost(at, sample)
+        rest_cost = cost(passed(through, at, None, rest), sample)
         return signal - rest_cost, rest_cost
 
-    patterns = jax.tree.map(
-        lambda leaf: leaf.reshape(samples, each, *leaf.shape[1:]), probe.patterns()
+    slots, through = probe.slots, probe.through
+    items = jax.tree.map(
+        lambda leaf: leaf.reshape(samples, each, *leaf.shape[1:]),
+        (probe.patterns(), slots.moments(slots.numbers)),
     )
+    rests = jax.tree.map(lambda leaf: leaf[::each], slots.moments(slots.rested))
     signal, levels = over(
-        sample_slots, (batch, patterns), samples, max(1, lanes // each), params
+        sample_slots, (batch, items, rests), samples, max(1, lanes // each), params
     )
     return reading(probe, samples, signal, levels)
+
+
+def passed(
+    through: tuple, params: PyTree, pattern: PyTree | None, now: Moment
+) -> PyTree:
+    """The parameters that the network has after its effects, with a pattern on or not.
+
+    Each effect maps what is held and what is added to it, outermost first.
+    """
+    if through and pattern is None:
+        pattern = jax.tree.map(jnp.zeros_like, params)
+    for effect in through:
+        params, pattern = effect.knobs(params, pattern, now)
+    return params if pattern is None else add(params, pattern)
 
 
 def reading(

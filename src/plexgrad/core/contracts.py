@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Key, PyTree, Shaped, UInt32
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import BLOCK_FLOATS
 from plexgrad.core.layout import Layout, add, scale
-from plexgrad.core.probe import Probe, Reading, Slots
+from plexgrad.core.probe import Moment, Probe, Reading, Slots
 from plexgrad.core.validate import positive_int
 
 
@@ -60,8 +60,8 @@ class AbstractChip(abc.ABC):
         """The answer to a probe.
 
         Leaves of `batch` have a leading axis of samples; the probe's slots are dealt
-        evenly to them, in order. `key` is the run's noise key; what is random in a
-        slot folds in the slot.
+        evenly to them, in order. `key` names the chip: the same in every call, it gives
+        the same flaws of the device; what is random in a slot folds in the slot.
         """
 
     def floats(
@@ -79,8 +79,18 @@ class AbstractChip(abc.ABC):
         """
         return Layout.of(like).size
 
-    def write(self, params: PyTree, update: PyTree, key: Key[Array, ""]) -> PyTree:
-        """The parameters after an update is written. Ideal here: their sum."""
+    def settle(self, params: PyTree, key: Key[Array, ""]) -> PyTree:
+        """The parameters as the chip `key` holds them, before the first write."""
+        return params
+
+    def write(
+        self, params: PyTree, update: PyTree, key: Key[Array, ""], at: Moment
+    ) -> PyTree:
+        """The parameters after an update is written. Ideal here: their sum.
+
+        `key` names the chip, as in `measure`; `at` is the slot of the write, and for
+        how many slots the parameters were held.
+        """
         return add(params, update)
 
     @classmethod
@@ -174,12 +184,25 @@ class AbstractTrainable(AbstractChip):
 
     @abc.abstractmethod
     def predict(
-        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."]
+        self,
+        params: PyTree,
+        x: Shaped[Array | np.ndarray, "batch ..."],
+        key: Key[Array, ""] | None = None,
+        through: tuple = (),
     ) -> Float[Array, "batch outputs"]:
-        """The outputs at rest."""
+        """The outputs at rest.
+
+        `key` names the chip, as in `measure`; an ideal one needs no name. `through`
+        are the effects around this chip, outermost first.
+        """
 
     @abc.abstractmethod
     def score(
-        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."], y: Any
+        self,
+        params: PyTree,
+        x: Shaped[Array | np.ndarray, "batch ..."],
+        y: Any,
+        key: Key[Array, ""] | None = None,
+        through: tuple = (),
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Cost and accuracy at rest on one batch."""
+        """Cost and accuracy at rest on one batch; `key`, `through` as in `predict`."""

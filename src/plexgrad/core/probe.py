@@ -5,30 +5,45 @@ reference. Whoever needs numbers makes them from it.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree, UInt32
+from jaxtyping import Array, Bool, Float, Key, PyTree, UInt32
 
+from plexgrad.core.clock import Clock
 from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout
 
-Reference = Literal["baseline", "antithetic"]
+Reference = Literal["baseline", "antithetic", "direct"]
+"""What the perturbed cost is set against: the cost at rest, the cost under the opposite
+perturbation, or nothing ("direct": a lock-in takes the cost as it is)."""
 
 
 def _static(**kwargs: Any) -> Any:
     return field(metadata={"static": True}, **kwargs)
 
 
+class Moment(NamedTuple):
+    """A slot, and how many slots ago the parameters were written."""
+
+    slot: UInt32[Array, "*slots"]
+    age: UInt32[Array, "*slots"]
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Slots:
-    """`count` consecutive slots from `start`, each pattern held for `hold` of them."""
+    """`count` consecutive slots from `start`, each pattern held for `hold` of them.
+
+    `clock` is that of the run they are part of. Without one (a single estimate at fixed
+    parameters) the baseline was measured, and the parameters written, just before.
+    """
 
     start: UInt32[Array, ""]
     count: int = _static()
     hold: int = _static(default=1)
+    clock: Clock | None = _static(default=None)
 
     @classmethod
     def range(cls, count: int, start: int = 0, hold: int = 1) -> "Slots":
@@ -38,30 +53,90 @@ class Slots:
     @property
     def patterns(self) -> UInt32[Array, " slots"]:
         """The code's own slot number in each of these slots."""
-        slots = self.start + jnp.arange(self.count, dtype=jnp.uint32)
-        return slots if self.hold == 1 else slots // jnp.uint32(self.hold)
+        return self._held(self.numbers)
+
+    @property
+    def numbers(self) -> UInt32[Array, " slots"]:
+        """The slots."""
+        return self.start + jnp.arange(self.count, dtype=jnp.uint32)
+
+    @property
+    def rested(self) -> UInt32[Array, " slots"]:
+        """The slot at which each of these slots' baseline was measured: the last at
+        which the sample or the parameters changed."""
+        if self.clock is None:
+            return jnp.zeros(self.count, jnp.uint32)
+        shown, written = (
+            self.numbers // jnp.uint32(tau) * jnp.uint32(tau)
+            for tau in (self.clock.tau_x, self.clock.tau_theta)
+        )
+        return jnp.maximum(shown, written)
+
+    def moments(self, slots: UInt32[Array, " slots"]) -> Moment:
+        """These slots as moments."""
+        if self.clock is None:
+            return Moment(slots, jnp.zeros_like(slots))
+        return Moment(slots, slots % jnp.uint32(self.clock.tau_theta))
+
+    def earlier(self, lag: int) -> tuple[UInt32[Array, " slots"], Bool[Array, " slots"]]:
+        """The code's slot number `lag` slots before each, and whether there was one."""
+        numbers, lag_ = self.numbers, jnp.uint32(lag)
+        return self._held(numbers - lag_), numbers >= lag_
+
+    def _held(self, numbers: UInt32[Array, " slots"]) -> UInt32[Array, " slots"]:
+        return numbers if self.hold == 1 else numbers // jnp.uint32(self.hold)
+
+
+PROMPT = ((0, 1.0),)
+"""The response of a perturbation that acts at once and whole."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class WeightProbe:
-    """Offsets on all parameters at once, one pattern of `code` per slot."""
+    """Offsets on all parameters at once, one pattern of `code` per slot.
+
+    What stands between the probe and the network is added on its way to the chip:
+    `through`, the effects that it passes, outermost first (see `chips.effect`), and
+    `response`, pairs (lag in slots, weight) by which a pattern acts late.
+    """
 
     key: Key[Array, ""]
     slots: Slots
     code: AbstractCode = _static()
     layout: Layout = _static()
     reference: Reference = _static()
+    through: tuple = ()
+    response: tuple[tuple[int, float], ...] = _static(default=PROMPT)
 
     def patterns(self) -> PyTree:
         """The offsets themselves: a tree of (slots, *leaf.shape)."""
-        return self.code.block(self.key, self.slots.patterns, self.layout)
+        if self.response == PROMPT:
+            return self.code.block(self.key, self.slots.patterns, self.layout)
+        parts = [self._late(lag, weight) for lag, weight in self.response]
+        return jax.tree.map(lambda *leaves: sum(leaves[1:], leaves[0]), *parts)
+
+    def _late(self, lag: int, weight: float) -> PyTree:
+        numbers, there = self.slots.earlier(lag)
+        block = self.code.block(self.key, numbers, self.layout)
+
+        def late(leaf: Array) -> Array:
+            shape = (-1,) + (1,) * (leaf.ndim - 1)
+            return jnp.where(there.reshape(shape), leaf * jnp.float32(weight), 0.0)
+
+        return jax.tree.map(late, block)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the perturbed network is the code's pattern away from that at rest."""
+        return not self.through and self.response == PROMPT
 
     def evaluations(self, samples: int) -> int:
         """Cost evaluations that measuring this probe on `samples` samples takes."""
         if self.reference == "antithetic":
             return 2 * self.slots.count
-        return self.slots.count + samples
+        rests = 0 if self.reference == "direct" else samples
+        return self.slots.count + rests
 
 
 @jax.tree_util.register_dataclass
@@ -70,6 +145,7 @@ class GradientProbe:
     """The exact gradient. Only a simulated chip can answer; silicon refuses."""
 
     slots: Slots
+    through: tuple = ()
 
     def evaluations(self, samples: int) -> int:
         """Forward passes; each has a backward pass beside it."""
@@ -85,8 +161,9 @@ class Reading:
     """What a chip answers to a probe.
 
     `signal` is the cost modulation in every slot: the perturbed cost less the
-    baseline, or half the difference of an antithetic pair. `cost` is the mean cost at
-    rest. `gradient` is filled for a GradientProbe only.
+    baseline, half the difference of an antithetic pair, or ("direct") the perturbed
+    cost itself. `cost` is the mean cost at rest, as far as it was measured. `gradient`
+    is filled for a GradientProbe only.
     """
 
     cost: Float[Array, ""]

@@ -31,6 +31,14 @@ def positive(name: str, value: object) -> float:
     return number
 
 
+def at_least(name: str, value: object, least: float) -> float:
+    """`value` as a finite float of at least `least`, or a ValueError that names it."""
+    number = finite(name, value)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least:g}, got {value!r}")
+    return number
+
+
 def finite(name: str, value: object) -> float:
     """`value` as a finite float, or a ValueError that names it."""
     if isinstance(value, bool) or not isinstance(value, Real):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key, PyTree, UInt32
 from plexgrad.core.clock import MAX_SLOTS
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, cosine, scale
-from plexgrad.core.probe import Reading, Slots
+from plexgrad.core.probe import Moment, Reading, Slots
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
 
@@ -28,19 +28,21 @@ SLOTS = "slots"
 
 
 class Keys(NamedTuple):
-    """One key for each thing that is random in a run, split once at the top."""
+    """One key for each thing that is random in a run, split once at the top.
+
+    `noise` names the chip: its flaws and its noise come from it.
+    """
 
     init: Key[Array, ""]
     code: Key[Array, ""]
     data: Key[Array, ""]
     noise: Key[Array, ""]
-    write: Key[Array, ""]
 
     @classmethod
     def split(cls, key: Key[Array, ""]) -> "Keys":
         """The keys of one seed."""
-        names = jax.random.split(key, 5)
-        return cls(names[0], names[1], names[2], names[3], names[4])
+        names = jax.random.split(key, 4)
+        return cls(names[0], names[1], names[2], names[3])
 
 
 class State(NamedTuple):
@@ -69,7 +71,7 @@ class Loop:
 
     def init(self, keys: Keys) -> State:
         """The state before the first slot."""
-        params = self.chip.init(keys.init)
+        params = self.chip.settle(self.chip.init(keys.init), keys.noise)
         zero = jax.tree.map(jnp.zeros_like, params)
         return State(
             params,
@@ -130,7 +132,7 @@ class Loop:
         """
         plan = self.plan
         start = plan.start(window, inside)
-        slots = Slots(start, plan.chunk, plan.clock.tau_p)
+        slots = Slots(start, plan.chunk, plan.clock.tau_p, plan.clock)
         probe = self.estimator.ask(keys.code, slots, params)
         reading = self._reading(params, start, keys, data)
         signal, bad = reading.signal, ~jnp.isfinite(reading.cost)[None]
@@ -160,9 +162,8 @@ class Loop:
             start = start + jax.lax.axis_index(SLOTS).astype(jnp.uint32) * count
         x, y = data
         chosen = self.order.indices(keys.data, plan.samples(start, groups))
-        probe = self.estimator.ask(
-            keys.code, Slots(start, count, plan.clock.tau_p), params
-        )
+        slots = Slots(start, count, plan.clock.tau_p, plan.clock)
+        probe = self.estimator.ask(keys.code, slots, params)
         reading = self.chip.measure(params, probe, (x[chosen], y[chosen]), keys.noise)
         if self.workers == 1 or reading.signal is None:
             return reading
@@ -176,9 +177,9 @@ class Loop:
     ) -> State:
         gradient = scale(gradient, self._shrinkage(state.params))
         update, rule = self.rule.update(gradient, state.rule, state.params)
-        params = self.chip.write(
-            state.params, update, jax.random.fold_in(keys.write, window)
-        )
+        held = jnp.uint32(self.plan.clock.tau_theta)
+        at = Moment((window + jnp.uint32(1)) * held, held)
+        params = self.chip.write(state.params, update, keys.noise, at)
         return state._replace(params=params, rule=rule)
 
     def _shrinkage(self, params: PyTree) -> float:

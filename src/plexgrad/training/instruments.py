@@ -29,7 +29,7 @@ class Scores:
     """Cost and accuracy of all seeds on the training and the test set."""
 
     def __init__(self, loop: Loop, data: Dataset, split: Split) -> None:
-        self.score = split.over_seeds(scorer(loop.chip), 1, 2)
+        self.score = split.over_seeds(scorer(loop.chip), 2, 2)
         count = len(data.x_train)
         shown = np.linspace(0, count - 1, min(count, TRAIN_SCORED)).round().astype(int)
         self.splits = [
@@ -37,9 +37,9 @@ class Scores:
             split.same((data.x_test, data.y_test)),
         ]
 
-    def __call__(self, params: PyTree) -> np.ndarray:
+    def __call__(self, params: PyTree, keys: Keys) -> np.ndarray:
         """(seeds, 4): train cost and accuracy, test cost and accuracy."""
-        parts = [fetch(self.score(params, *split)) for split in self.splits]
+        parts = [fetch(self.score(params, keys.noise, *part)) for part in self.splits]
         return np.concatenate(parts, axis=1)
 
 

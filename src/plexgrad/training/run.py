@@ -126,12 +126,13 @@ class Run:
     def keys(self) -> Keys:
         """The keys of every seed, whatever their number."""
 
-        def make() -> Keys:
-            number = jnp.arange(self.seeds, dtype=jnp.uint32)
-            each = jax.vmap(lambda n: jax.random.fold_in(self.key, n))(number)
-            return jax.vmap(Keys.split)(each)
+        return self.split.dealt(self.named)
 
-        return self.split.dealt(make)
+    def named(self) -> Keys:
+        """The keys of every seed, on every process alike."""
+        number = jnp.arange(self.seeds, dtype=jnp.uint32)
+        each = jax.vmap(lambda n: jax.random.fold_in(self.key, n))(number)
+        return jax.vmap(Keys.split)(each)
 
     def over_seeds(
         self, function: Callable, mapped: int, shared: int, donate: bool = False
@@ -201,7 +202,7 @@ class Run:
             while True:
                 at = done // loop.plan.per_window * self.clock.tau_theta
                 if done in stops and at not in history.slot:
-                    history.scores.append(score(state.params))
+                    history.scores.append(score(state.params, self.keys))
                     point = len(history.slot)
                     history.cosines.append(
                         angle(state.params, self.keys, train, done, point)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, Key, PyTree
 
 from plexgrad.core.contracts import AbstractTrainable
 
@@ -17,14 +17,21 @@ STRIDE = 1000
 """Samples scored at once, which bounds the memory of the activations."""
 
 
-def scorer(chip: AbstractTrainable) -> Callable[[PyTree, Array, Array], Array]:
-    """A function of (params, x, y): mean cost and accuracy over all samples."""
+def scorer(chip: AbstractTrainable) -> Callable[[PyTree, Array, Array, Array], Array]:
+    """A function of (params, key, x, y): mean cost and accuracy over all samples.
+
+    `key` names the chip.
+    """
 
     def score(
-        params: PyTree, x: Float[Array, "n *x"], y: Float[Array, "n outputs"]
+        params: PyTree,
+        key: Key[Array, ""],
+        x: Float[Array, "n *x"],
+        y: Float[Array, "n outputs"],
     ) -> Float[Array, "2"]:
         def part(batch: tuple[Array, Array]) -> Float[Array, "2"]:
-            return jnp.stack(chip.score(params, *batch)) * jnp.float32(len(batch[0]))
+            told = jnp.stack(chip.score(params, *batch, key))
+            return told * jnp.float32(len(batch[0]))
 
         whole = len(x) // STRIDE * STRIDE
         total = jnp.zeros(2, jnp.float32)
@@ -42,18 +49,27 @@ def scorer(chip: AbstractTrainable) -> Callable[[PyTree, Array, Array], Array]:
 
 
 def confusion(
-    chip: AbstractTrainable, params: PyTree, x: np.ndarray, y: np.ndarray
+    chip: AbstractTrainable,
+    params: PyTree,
+    keys: Key[Array, " seeds"],
+    x: np.ndarray,
+    y: np.ndarray,
 ) -> Int[np.ndarray, "classes classes"]:
     """How often each true class (row) was taken for each class (column).
 
-    `params` has a leading axis of seeds, over which the counts are summed. One output
+    `params` has a leading axis of seeds, over which the counts are summed; `keys` name
+    their chips. One output
     column is read as two classes, split at 0.5.
     """
     classes = max(2, y.shape[1])
-    predict = jax.jit(jax.vmap(chip.predict, in_axes=(0, None)))
+
+    def outputs_of(params: PyTree, key: Key[Array, ""], x: Array) -> Array:
+        return chip.predict(params, x, key)
+
+    predict = jax.jit(jax.vmap(outputs_of, in_axes=(0, 0, None)))
     counts = np.zeros((classes, classes), int)
     for start in range(0, len(x), STRIDE):
-        outputs = np.asarray(predict(params, x[start : start + STRIDE]))
+        outputs = np.asarray(predict(params, keys, x[start : start + STRIDE]))
         true = _labels(y[start : start + STRIDE])
         for row in outputs:
             np.add.at(counts, (true, _labels(row)), 1)

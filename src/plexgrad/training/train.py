@@ -222,7 +222,11 @@ def _record(
         "classes": list(run.data.classes),
         "source": run.data.source,
         "confusion": confusion(
-            run.chip, state.params, run.data.x_test, run.data.y_test
+            run.chip,
+            state.params,
+            run.named().noise,
+            run.data.x_test,
+            run.data.y_test,
         ).tolist(),
         "machine": machine(),
         "split": run.split.explain(),
@@ -285,5 +289,6 @@ def _refuse_mismatch(chip: AbstractTrainable, data: Dataset) -> None:
                 f"the network's {what} must match the data {data.name!r}: "
                 f"{theirs}, got {mine}"
             )
-    params = jax.eval_shape(chip.init, jax.random.key(0))
-    jax.eval_shape(chip.score, params, data.x_train[:1], data.y_train[:1])
+    name = jax.random.key(0)
+    params = jax.eval_shape(chip.init, name)
+    jax.eval_shape(chip.score, params, data.x_train[:1], data.y_train[:1], name)

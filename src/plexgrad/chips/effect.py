@@ -1,0 +1,241 @@
+"""The contract of an effect: one imperfection of hardware, wrapped around any chip.
+
+An effect says only what it changes, by overriding some of the hooks below; what it
+leaves alone is handed to the chip inside. Hooks on what goes in (`knobs`, `show`) act
+from the outermost effect to the innermost, hooks on what comes out (`fire`, `emit`,
+`read`) the other way. At strength 0 (`ideal`) an effect is its chip, bit for bit.
+
+Random flaws of a device come from its key alone, so they are the same in every call;
+what is random in a slot folds the slot in.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Key, PyTree, Shaped
+
+from plexgrad.core.contracts import AbstractChip, AbstractEstimator, AbstractTrainable
+from plexgrad.core.layout import Layout, add, subtract
+from plexgrad.core.probe import Moment, Reading
+
+NEURONS = ("drive", "fire")
+NETWORK = ("show", "emit", *NEURONS)
+"""Hooks that act inside a network, which a chip must have for them."""
+
+
+@dataclass(frozen=True)
+class AbstractEffect(AbstractTrainable):
+    """One imperfection around `chip`. Raises TypeError if there is nothing to act on."""
+
+    chip: AbstractChip
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if not isinstance(self.chip, AbstractChip):
+            raise TypeError(f"{name} must wrap a chip, got {self.chip!r}")
+        core = self.core
+        if any(map(self.changes, NETWORK)) and not hasattr(core, "net"):
+            raise TypeError(
+                f"{name} acts inside a network, but {type(core).__name__} has none"
+            )
+
+    @property
+    @abc.abstractmethod
+    def ideal(self) -> bool:
+        """Whether the strength is zero, so that nothing is changed."""
+
+    def knobs(
+        self, params: PyTree, offset: PyTree, now: Moment, key: Key[Array, ""]
+    ) -> tuple[PyTree, PyTree]:
+        """What the device holds, and what is added to it, for what was commanded."""
+        return params, offset
+
+    def show(self, x: Array, key: Key[Array, ""]) -> Array:
+        """The input (batch, ...) that the network sees."""
+        return x
+
+    def drive(self, layer: int, z: Array, key: Key[Array, ""]) -> Array:
+        """The pre-activations (batch, ...) of a layer, before its neurons."""
+        return z
+
+    def fire(self, layer: int, a: Array, key: Key[Array, ""]) -> Array:
+        """The activations (batch, ...) of a layer, as the next layer sees them."""
+        return a
+
+    def emit(self, outputs: Array, key: Key[Array, ""]) -> Array:
+        """The outputs (batch, outputs) that the cost is made of."""
+        return outputs
+
+    def read(
+        self, reading: Reading, probe: Any, samples: int, key: Key[Array, ""]
+    ) -> Reading:
+        """What is read of a measurement of a WeightProbe on so many samples."""
+        return reading
+
+    def delay(self, response: tuple) -> tuple:
+        """The response of the perturbation (see `WeightProbe`), after this effect."""
+        return response
+
+    def settled(self, params: PyTree, key: Key[Array, ""]) -> PyTree:
+        """The parameters as they are held before the first write."""
+        return params
+
+    def written(
+        self, held: PyTree, wanted: PyTree, key: Key[Array, ""], at: Moment
+    ) -> PyTree:
+        """What is held after the chip inside has written `wanted` over `held`."""
+        return wanted
+
+    def updated(
+        self, params: PyTree, update: PyTree, key: Key[Array, ""], at: Moment
+    ) -> tuple[PyTree, PyTree]:
+        """The parameters just before a write, and the update that arrives."""
+        return params, update
+
+    @classmethod
+    def changes(cls, hook: str) -> bool:
+        """Whether this effect overrides a hook."""
+        return getattr(cls, hook) is not getattr(AbstractEffect, hook)
+
+    @property
+    def core(self) -> AbstractChip:
+        """The chip inside all effects."""
+        return self.chip.core if isinstance(self.chip, AbstractEffect) else self.chip
+
+    @property
+    def depth(self) -> int:
+        """Effects from here inwards; it tells equal effects in one stack apart."""
+        return 1 + (self.chip.depth if isinstance(self.chip, AbstractEffect) else 0)
+
+    @property
+    def accepts(self) -> tuple[type, ...]:
+        return self.chip.accepts
+
+    def own(self, key: Key[Array, ""]) -> Key[Array, ""]:
+        """This effect's key, from the chip's."""
+        return jax.random.fold_in(key, self.depth)
+
+    def measure(
+        self, params: PyTree, probe: Any, batch: PyTree, key: Key[Array, ""]
+    ) -> Reading:
+        if self.ideal:
+            return self.chip.measure(params, probe, batch, key)
+        passes = replace(probe, through=self._through(probe.through, key))
+        if hasattr(probe, "response"):
+            passes = replace(passes, response=self.delay(probe.response))
+        reading = self.chip.measure(params, passes, batch, key)
+        if reading.signal is None or not self.changes("read"):
+            return reading
+        return self.read(reading, probe, len(jax.tree.leaves(batch)[0]), self.own(key))
+
+    def _through(self, before: tuple, key: Key[Array, ""]) -> tuple:
+        if any(map(self.changes, ("knobs", *NETWORK))):
+            return (*before, Behind(self, self.own(key)))
+        return before
+
+    def settle(self, params: PyTree, key: Key[Array, ""]) -> PyTree:
+        params = self.chip.settle(params, key)
+        return params if self.ideal else self.settled(params, self.own(key))
+
+    def write(
+        self, params: PyTree, update: PyTree, key: Key[Array, ""], at: Moment
+    ) -> PyTree:
+        if self.ideal:
+            return self.chip.write(params, update, key, at)
+        params, update = self.updated(params, update, self.own(key), at)
+        wanted = self.chip.write(params, update, key, at)
+        return self.written(params, wanted, self.own(key), at)
+
+    def floats(
+        self,
+        estimator: AbstractEstimator,
+        like: PyTree | Layout,
+        slots: int,
+        samples: int,
+        size: int,
+    ) -> int:
+        inside = self.chip.floats(estimator, like, slots, samples, size)
+        return inside if self.ideal else max(inside, Layout.of(like).size)
+
+    def loss(self, params: PyTree, sample: PyTree) -> Float[Array, ""]:
+        """The cost at rest of the chip inside, without any effect."""
+        return self.core.loss(params, sample)  # type: ignore[attr-defined]
+
+    @property
+    def net(self) -> Any:
+        """The network of the chip inside. Raises AttributeError if it has none."""
+        return self.core.net  # type: ignore[attr-defined]
+
+    @property
+    def inputs(self) -> int:
+        return self._trainable.inputs
+
+    @property
+    def outputs(self) -> int:
+        return self._trainable.outputs
+
+    def init(self, key: Key[Array, ""]) -> PyTree:
+        return self._trainable.init(key)
+
+    def predict(
+        self,
+        params: PyTree,
+        x: Shaped[Array | np.ndarray, "batch ..."],
+        key: Key[Array, ""] | None = None,
+        through: tuple = (),
+    ) -> Float[Array, "batch outputs"]:
+        through = self._named(key, through)
+        return self._trainable.predict(params, x, key, through)
+
+    def score(
+        self,
+        params: PyTree,
+        x: Shaped[Array | np.ndarray, "batch ..."],
+        y: Any,
+        key: Key[Array, ""] | None = None,
+        through: tuple = (),
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        through = self._named(key, through)
+        return self._trainable.score(params, x, y, key, through)
+
+    def _named(self, key: Key[Array, ""] | None, through: tuple) -> tuple:
+        if self.ideal:
+            return through
+        if key is None:
+            raise ValueError(
+                f"key must name the chip whose {type(self).__name__} is meant, got None"
+            )
+        return self._through(through, key)
+
+    @property
+    def _trainable(self) -> AbstractTrainable:
+        if not isinstance(self.chip, AbstractTrainable):
+            raise TypeError(f"chip must be one that can be trained, got {self.chip!r}")
+        return self.chip
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Behind:
+    """An effect that a probe has passed, with the effect's own key."""
+
+    effect: AbstractEffect = field(metadata={"static": True})
+    key: Key[Array, ""]
+
+    def knobs(
+        self, params: PyTree, offset: PyTree, now: Moment
+    ) -> tuple[PyTree, PyTree]:
+        """`AbstractEffect.knobs` of this device."""
+        return self.effect.knobs(params, offset, now, self.key)
+
+
+def of_sum(
+    function: Callable[[PyTree], PyTree], params: PyTree, offset: PyTree
+) -> tuple[PyTree, PyTree]:
+    """Parameters and offset after a function that acts on their sum."""
+    held = function(params)
+    return held, subtract(function(add(params, offset)), held)
