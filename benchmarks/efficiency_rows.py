@@ -20,7 +20,6 @@ class Task:
     cost: pg.nets.AbstractCost
     batch: int
     pairs: int
-    grid: tuple[int, int]
     accuracy: float
     evaluations: int
     eta: float
@@ -38,7 +37,6 @@ TASKS = {
         pg.nets.CrossEntropy(0.1),
         batch=128,
         pairs=128,
-        grid=(8, 16),
         accuracy=0.96,
         evaluations=400_000,
         eta=0.01,
@@ -49,7 +47,6 @@ TASKS = {
         pg.nets.MSE(),
         batch=16,
         pairs=16,
-        grid=(4, 4),
         accuracy=0.95,
         evaluations=1_000_000,
         eta=0.02,
@@ -60,9 +57,8 @@ TASKS = {
         pg.nets.CrossEntropy(),
         batch=64,
         pairs=1024,
-        grid=(16, 16),
         accuracy=0.80,
-        evaluations=1_000_000,
+        evaluations=4_000_000,
         eta=0.003,
         together=2,
         tuning_seeds=2,
@@ -91,7 +87,6 @@ def rows(task: Task) -> list[Row]:
     codes, d = pg.codes, 1e-2
     found = [
         Row("RankOne", codes.RankOne(d)),
-        Row(f"Grid {task.grid[0]}x{task.grid[1]}", codes.Grid(d, *task.grid)),
         Row("Walsh", codes.Walsh(d)),
         Row("Walsh, not scrambled", codes.Walsh(d, scramble=False)),
         Row("Walsh, one-sided", codes.Walsh(d), "baseline"),
