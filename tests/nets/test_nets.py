@@ -8,7 +8,7 @@ import pytest
 import plexgrad.nets
 from plexgrad.core.layout import Layout
 from plexgrad.core.spec import concrete, from_spec, to_spec
-from plexgrad.nets import CNN, MLP, AbstractNet, Affine
+from plexgrad.nets import CNN, MLP, RNN, SSM, AbstractLayered, AbstractNet, Affine
 
 from .helpers import drawn, forward, samples, start
 
@@ -17,7 +17,7 @@ every_net = pytest.mark.parametrize("cls", KINDS.values())
 
 
 def test_crawling_finds_the_networks():
-    assert {CNN, MLP} <= set(KINDS.values())
+    assert {CNN, MLP, RNN, SSM} <= set(KINDS.values())
 
 
 @every_net
@@ -32,7 +32,8 @@ def test_init_is_a_function_of_the_key(cls):
 def test_params_are_float32_layers_counted_by_the_net(cls):
     net = cls.demo()
     params = start(net, jax.random.key(0))
-    assert all(isinstance(layer, Affine) for layer in params)
+    kind = Affine if issubclass(cls, AbstractLayered) else tuple
+    assert all(isinstance(layer, kind) and layer._fields for layer in params)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
     assert net.parameters == Layout.of(params).size
 

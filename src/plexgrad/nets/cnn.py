@@ -26,13 +26,13 @@ from plexgrad.nets.layers import (
     resolved,
     rows,
 )
-from plexgrad.nets.net import AbstractNet, Ask, Forward, Params
+from plexgrad.nets.net import AbstractLayered, Ask, Forward, Params
 
 POOL = "pool"
 
 
 @dataclass(frozen=True)
-class CNN(AbstractNet):
+class CNN(AbstractLayered):
     """Images of `shape` through `body`, then through dense layers of these widths.
 
     An integer in `body` is a convolution with that many output channels, the word

@@ -14,11 +14,11 @@ from jaxtyping import Array, Key, Shaped
 
 from plexgrad.core.validate import one_of, positive_int
 from plexgrad.nets.layers import ACTIVATIONS, GLOROT, draw, resolved, rows
-from plexgrad.nets.net import AbstractNet, Ask, Forward, Params
+from plexgrad.nets.net import AbstractLayered, Ask, Forward, Params
 
 
 @dataclass(frozen=True)
-class MLP(AbstractNet):
+class MLP(AbstractLayered):
     """Dense layers of the given sizes, inputs first; weights are (inputs, outputs).
 
     `activation` is "sigmoid", "tanh" or "relu". `output` is one of these or "linear";

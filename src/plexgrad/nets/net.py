@@ -1,4 +1,4 @@
-"""The contract of a network, and the one trainable layer that all networks are made of.
+"""The contract of a network, of one made of layers, and the layer most are made of.
 
 A subclass is a frozen dataclass whose fields say everything about it: hashable (a
 static argument of jit), comparable, and writable to a record. `demo()` gives a small
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Float, Key, PyTree, Shaped
 
 from plexgrad.core.layout import Layout
 
@@ -29,7 +29,7 @@ class Affine(NamedTuple):
 
 
 Params = tuple[Affine, ...]
-"""The parameters of a network: one `Affine` per trainable layer, input first."""
+"""The parameters of a network of layers: one `Affine` for each, input first."""
 
 
 class Ask(NamedTuple):
@@ -69,11 +69,65 @@ def drive(forward: Forward, answer: Callable[[int, Ask], Array]) -> Array:
 
 
 class AbstractNet(abc.ABC):
-    """A differentiable model of a network: pure, and free of any cost."""
+    """A differentiable model of a network: pure, and free of any cost.
+
+    Its parameters are a tuple of NamedTuples of arrays, one for each trainable layer.
+    """
+
+    @abc.abstractmethod
+    def init(self, key: Key[Array, ""]) -> PyTree:
+        """Freshly drawn float32 parameters; the same key gives the same ones."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, params: PyTree, x: Shaped[Array | np.ndarray, "batch ..."]
+    ) -> Float[Array, "batch outputs"]:
+        """The outputs for a batch of samples, flat or in the network's own shape.
+
+        Raises ValueError if a sample does not have `inputs` features, and for params of
+        another depth.
+        """
+
+    @property
+    @abc.abstractmethod
+    def inputs(self) -> int:
+        """Features of one sample."""
+
+    @property
+    @abc.abstractmethod
+    def outputs(self) -> int:
+        """Outputs for one sample."""
+
+    @property
+    @abc.abstractmethod
+    def nodes(self) -> int:
+        """N, the number of pre-activations for one sample, those of all steps."""
+
+    @property
+    def repeats(self) -> int:
+        """How often in turn parameters are used on one sample: 1 unless recurrent."""
+        return 1
+
+    @property
+    def parameters(self) -> int:
+        """P, the number of trainable parameters."""
+        return Layout.of(jax.eval_shape(self.init, jax.random.key(0))).size
+
+    @classmethod
+    @abc.abstractmethod
+    def demo(cls) -> "AbstractNet":
+        """A small valid instance, for laws and examples."""
+
+
+class AbstractLayered(AbstractNet):
+    """A network that uses each trainable layer once, and so can ask for each in turn.
+
+    What needs to know the layers (engines, neurons with flaws) needs one of these.
+    """
 
     @abc.abstractmethod
     def init(self, key: Key[Array, ""]) -> Params:
-        """Freshly drawn float32 parameters; the same key gives the same ones."""
+        """As in any network."""
 
     @abc.abstractmethod
     def forward(self, x: Shaped[Array | np.ndarray, "batch ..."]) -> Forward:
@@ -85,10 +139,6 @@ class AbstractNet(abc.ABC):
     def __call__(
         self, params: Params, x: Shaped[Array | np.ndarray, "batch ..."]
     ) -> Float[Array, "batch outputs"]:
-        """The outputs for a batch of samples.
-
-        Raises what `forward` raises, and ValueError for params of another depth.
-        """
         layers = iter(params)
 
         def answer(number: int, ask: Ask) -> Array:
@@ -106,28 +156,3 @@ class AbstractNet(abc.ABC):
                 f"got {len(params)}, {left} too many"
             )
         return outputs
-
-    @property
-    @abc.abstractmethod
-    def inputs(self) -> int:
-        """Features of one sample."""
-
-    @property
-    @abc.abstractmethod
-    def outputs(self) -> int:
-        """Outputs for one sample."""
-
-    @property
-    @abc.abstractmethod
-    def nodes(self) -> int:
-        """N, the number of pre-activations for one sample."""
-
-    @property
-    def parameters(self) -> int:
-        """P, the number of trainable parameters."""
-        return Layout.of(jax.eval_shape(self.init, jax.random.key(0))).size
-
-    @classmethod
-    @abc.abstractmethod
-    def demo(cls) -> "AbstractNet":
-        """A small valid instance, for laws and examples."""
