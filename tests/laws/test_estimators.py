@@ -44,7 +44,7 @@ def test_weight_perturbation_with_every_code(cls, law):
 def test_shrinking_is_one_factor_for_the_whole_estimate(shrink):
     plain = WeightPerturbation.demo()
     shrunk = replace(plain, shrink=shrink)
-    factor = shrunk.shrinkage(FEW, LAYOUT)
+    (factor,) = set(shrunk.shrinkage(FEW, LAYOUT))
     assert 0 < factor < 1
     raw, found = (flat(Told(linear), each, FEW) for each in (plain, shrunk))
     np.testing.assert_allclose(found, factor * raw, rtol=1e-4, atol=1e-5)

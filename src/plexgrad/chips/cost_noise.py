@@ -1,28 +1,30 @@
-r"""Noise of the cost measurement: $C \leftarrow C + \sigma\,\xi$, independent each time.
+r"""Noise of the cost measurement: $C \leftarrow C + \sigma\,\xi$, anew each time.
 
 McCaughan et al. 2023 (doi:10.1063/5.0157645) add it to every perturbed cost and leave
 the baseline free of it (`noiseless_baseline=True`); a real instrument reads both alike.
+`sigma` is in units of the cost.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
+from plexgrad.chips.draws import gaussian
 from plexgrad.chips.effect import AbstractEffect
 from plexgrad.chips.simulated import Simulated
-from plexgrad.core.probe import Reading
+from plexgrad.core import bits
+from plexgrad.core.probe import WeightProbe
 from plexgrad.core.validate import at_least
 
-UP, DOWN, REST = 0, 1, 2
-"""Which measurement of a slot: it tells the draws apart."""
+UP, DOWN, REST, WORDS = 0, 1, 2, 4
+"""Which measurement of a slot has which of its words."""
 
 
 @dataclass(frozen=True)
 class CostNoise(AbstractEffect):
-    """Gaussian noise of standard deviation `sigma`, in units of the cost.
+    """Gaussian noise of standard deviation `sigma` on every reading of the cost.
 
     A baseline is measured once for all slots that it serves, so they share its noise.
     Raises ValueError for a negative sigma.
@@ -30,6 +32,8 @@ class CostNoise(AbstractEffect):
 
     sigma: float = 0.0
     noiseless_baseline: bool = False
+
+    unit: ClassVar[str] = "sd of every reading, in units of the cost"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,37 +44,29 @@ class CostNoise(AbstractEffect):
         return self.sigma == 0
 
     def read(
-        self, reading: Reading, probe: Any, samples: int, key: Key[Array, ""]
-    ) -> Reading:
+        self,
+        signal: Float[Array, " slots"],
+        cost: Float[Array, ""],
+        probe: WeightProbe,
+        samples: int,
+        key: Key[Array, ""],
+    ) -> tuple[Float[Array, " slots"], Float[Array, ""]]:
         slots = probe.slots
-        assert reading.signal is not None
-        up = self._draw(key, UP, slots.numbers)
+        now = self._drawn(key, slots.numbers)
+        up, down = now[:, UP], now[:, DOWN]
         if probe.reference == "antithetic":
-            down = self._draw(key, DOWN, slots.numbers)
-            return self._told(reading, (up - down) / 2, (up + down) / 2)
+            return signal + (up - down) / 2, cost + jnp.mean(up + down) / 2
         if probe.reference == "direct":
-            return self._told(reading, up, up)
+            return signal + up, cost + jnp.mean(up)
         if self.noiseless_baseline:
-            return self._told(reading, up, jnp.zeros(1))
-        rest = self._draw(key, REST, slots.rested)
-        return self._told(reading, up - rest, rest[:: slots.count // samples])
+            return signal + up, cost
+        rest = self._drawn(key, slots.rested)[:, REST]
+        return signal + up - rest, cost + jnp.mean(rest[:: slots.count // samples])
 
-    def _told(
-        self, reading: Reading, signal: Float[Array, " slots"], cost: Float[Array, " n"]
-    ) -> Reading:
-        read = jnp.float32(self.sigma)
-        return replace(
-            reading,
-            signal=reading.signal + read * signal,
-            cost=reading.cost + read * jnp.mean(cost),
-        )
-
-    @staticmethod
-    def _draw(
-        key: Key[Array, ""], which: int, slots: UInt32[Array, " slots"]
-    ) -> Float[Array, " slots"]:
-        key = jax.random.fold_in(key, which)
-        return jax.vmap(lambda n: jax.random.normal(jax.random.fold_in(key, n)))(slots)
+    def _drawn(
+        self, key: Key[Array, ""], slots: UInt32[Array, " slots"]
+    ) -> Float[Array, "slots 4"]:
+        return jnp.float32(self.sigma) * gaussian(bits.words(key, slots, WORDS))
 
     @classmethod
     def demo(cls) -> "CostNoise":

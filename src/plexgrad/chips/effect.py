@@ -6,21 +6,23 @@ from the outermost effect to the innermost, hooks on what comes out (`fire`, `em
 `read`) the other way. At strength 0 (`ideal`) an effect is its chip, bit for bit.
 
 Random flaws of a device come from its key alone, so they are the same in every call;
-what is random in a slot folds the slot in.
+what is random in a slot comes from the key and the slot (see `chips.draws`).
 """
 
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, Shaped
 
+from plexgrad.chips.measuring import samples_of
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, subtract
-from plexgrad.core.probe import Moment, Reading
+from plexgrad.core.probe import Moment, Probe, Reading, WeightProbe
+from plexgrad.nets import AbstractLayered
 
 NEURONS = ("drive", "fire")
 NETWORK = ("show", "emit", *NEURONS)
@@ -29,18 +31,32 @@ NETWORK = ("show", "emit", *NEURONS)
 
 @dataclass(frozen=True)
 class AbstractEffect(AbstractTrainable):
-    """One imperfection around `chip`. Raises TypeError if there is nothing to act on."""
+    """One imperfection around `chip`. Raises TypeError if there is nothing to act on.
+
+    The first field after `chip` is the strength, and its default is none of it.
+    """
 
     chip: AbstractChip
+
+    unit: ClassVar[str]
+    """What the strength is, and its unit, in a few words."""
+    random: ClassVar[bool] = True
+    """Whether two devices differ, or two slots."""
 
     def __post_init__(self) -> None:
         name = type(self).__name__
         if not isinstance(self.chip, AbstractChip):
             raise TypeError(f"{name} must wrap a chip, got {self.chip!r}")
+        object.__setattr__(self, "accepts", self.chip.accepts)
         core = self.core
         if any(map(self.changes, NETWORK)) and not hasattr(core, "net"):
             raise TypeError(
                 f"{name} acts inside a network, but {type(core).__name__} has none"
+            )
+        neurons = any(map(self.changes, NEURONS))
+        if neurons and not isinstance(self.net, AbstractLayered):
+            raise TypeError(
+                f"{name} must have a network that uses each layer once, got {self.net}"
             )
 
     @property
@@ -71,12 +87,17 @@ class AbstractEffect(AbstractTrainable):
         return outputs
 
     def read(
-        self, reading: Reading, probe: Any, samples: int, key: Key[Array, ""]
-    ) -> Reading:
-        """What is read of a measurement of a WeightProbe on so many samples."""
-        return reading
+        self,
+        signal: Float[Array, " slots"],
+        cost: Float[Array, ""],
+        probe: WeightProbe,
+        samples: int,
+        key: Key[Array, ""],
+    ) -> tuple[Float[Array, " slots"], Float[Array, ""]]:
+        """The signal and cost of a `Reading` of so many samples, as they are read."""
+        return signal, cost
 
-    def delay(self, response: tuple) -> tuple:
+    def respond(self, response: tuple) -> tuple:
         """The response of the perturbation (see `WeightProbe`), after this effect."""
         return response
 
@@ -107,30 +128,38 @@ class AbstractEffect(AbstractTrainable):
         return self.chip.core if isinstance(self.chip, AbstractEffect) else self.chip
 
     @property
+    def alters(self) -> bool:
+        """Whether the perturbed network is not the one inside plus the code's pattern.
+
+        Then it is simulated by writing out every pattern, whatever the chip's engine.
+        """
+        hooks = ("knobs", "respond", *NETWORK)
+        return not self.ideal and any(map(self.changes, hooks))
+
+    @property
     def depth(self) -> int:
         """Effects from here inwards; it tells equal effects in one stack apart."""
         return 1 + (self.chip.depth if isinstance(self.chip, AbstractEffect) else 0)
-
-    @property
-    def accepts(self) -> tuple[type, ...]:
-        return self.chip.accepts
 
     def own(self, key: Key[Array, ""]) -> Key[Array, ""]:
         """This effect's key, from the chip's."""
         return jax.random.fold_in(key, self.depth)
 
     def measure(
-        self, params: PyTree, probe: Any, batch: PyTree, key: Key[Array, ""]
+        self, params: PyTree, probe: Probe, batch: PyTree, key: Key[Array, ""]
     ) -> Reading:
         if self.ideal:
             return self.chip.measure(params, probe, batch, key)
         passes = replace(probe, through=self._through(probe.through, key))
-        if hasattr(probe, "response"):
-            passes = replace(passes, response=self.delay(probe.response))
+        if isinstance(probe, WeightProbe):
+            passes = replace(passes, response=self.respond(probe.response))
         reading = self.chip.measure(params, passes, batch, key)
-        if reading.signal is None or not self.changes("read"):
+        signal, cost = reading.signal, reading.cost
+        if signal is None or not isinstance(probe, WeightProbe):
             return reading
-        return self.read(reading, probe, len(jax.tree.leaves(batch)[0]), self.own(key))
+        samples = samples_of(batch)
+        signal, cost = self.read(signal, cost, probe, samples, self.own(key))
+        return replace(reading, signal=signal, cost=cost)
 
     def _through(self, before: tuple, key: Key[Array, ""]) -> tuple:
         if any(map(self.changes, ("knobs", *NETWORK))):
@@ -231,6 +260,15 @@ class Behind:
     ) -> tuple[PyTree, PyTree]:
         """`AbstractEffect.knobs` of this device."""
         return self.effect.knobs(params, offset, now, self.key)
+
+
+def effects(chip: Any) -> list[AbstractEffect]:
+    """The effects around a chip, innermost first; empty for a bare one."""
+    found = []
+    while isinstance(chip, AbstractEffect):
+        found.append(chip)
+        chip = chip.chip
+    return found[::-1]
 
 
 def of_sum(

@@ -13,12 +13,12 @@ from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import Reading, Reference, WeightProbe
-from plexgrad.nets import AbstractCost, AbstractNet
+from plexgrad.nets import AbstractCost, AbstractLayered, AbstractNet
 from plexgrad.nets.net import Ask, Params, drive
 
 OP_S = 1e-6
@@ -39,7 +39,10 @@ LANE_FLOATS = 2**18
 
 
 class Shape(NamedTuple):
-    """One trainable layer: a product of (positions, rows) and (rows, columns)."""
+    """One trainable layer: a product of (positions, rows) and (rows, columns).
+
+    A step in time is a position like any other.
+    """
 
     positions: int
     rows: int
@@ -65,14 +68,17 @@ class Work:
     slots: int
     samples: int
     batch: int
+    hold: int = 1
 
     @classmethod
     def of(
         cls, net: AbstractNet, probe: WeightProbe, samples: int, size: int
     ) -> "Work":
         """The work that a probe asks for."""
-        slots = probe.slots.count
-        return cls(net, probe.code, probe.layout, probe.reference, slots, samples, size)
+        slots, hold = probe.slots.count, probe.slots.hold
+        return cls(
+            net, probe.code, probe.layout, probe.reference, slots, samples, size, hold
+        )
 
     @property
     def each(self) -> int:
@@ -82,7 +88,7 @@ class Work:
     @property
     def lanes(self) -> int:
         """Slots side by side whose parameters and activations stay in cache."""
-        size = max(self.shown, self.layout.size)
+        size = max(self.shown // self.net.repeats, self.layout.size)
         return max(1, min(self.slots, LANE_FLOATS // size))
 
     @property
@@ -93,7 +99,9 @@ class Work:
     @cached_property
     def shapes(self) -> list[Shape]:
         """The trainable layers, input first."""
-        found = []
+        net, found = self.net, []
+        if not isinstance(net, AbstractLayered):
+            return [Shape(net.repeats, *leaf) for leaf in self.layout.matrices]
 
         def forward(params: Params, x: Array) -> Array:
             def answer(number: int, ask: Ask) -> Array:
@@ -103,10 +111,10 @@ class Work:
                 found.append(Shape(positions, rows, weight.shape[-1]))
                 return z
 
-            return drive(self.net.forward(x), answer)
+            return drive(net.forward(x), answer)
 
-        params = jax.eval_shape(self.net.init, jax.random.key(0))
-        sample = jax.ShapeDtypeStruct((1, self.net.inputs), jnp.float32)
+        params = jax.eval_shape(net.init, jax.random.key(0))
+        sample = jax.ShapeDtypeStruct((1, net.inputs), jnp.float32)
         jax.eval_shape(forward, params, sample)
         return found
 
@@ -134,6 +142,10 @@ class AbstractEngine(abc.ABC):
     def seconds(self, work: Work) -> float:
         """Expected time of one slot, by the cost model."""
 
+    def turn(self, work: Work) -> int:
+        """Slots that are measured together; between these a probe may be cut."""
+        return 1
+
     def floats(self, work: Work) -> int:
         """Numbers that a probe needs in memory for each of its slots: its pattern."""
         return work.layout.size
@@ -143,7 +155,7 @@ class AbstractEngine(abc.ABC):
         self,
         net: AbstractNet,
         cost: AbstractCost,
-        params: Params,
+        params: PyTree,
         probe: WeightProbe,
         batch: tuple[Array, Array],
         lanes: int | None = None,

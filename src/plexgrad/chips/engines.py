@@ -8,6 +8,7 @@ the machine, so that the same seed gives the same bits wherever it runs.
 from typing import NamedTuple
 
 from plexgrad.chips.engine import AbstractEngine, Work
+from plexgrad.chips.layered import Layered
 from plexgrad.chips.materialised import Materialised
 from plexgrad.chips.outer import Outer
 from plexgrad.chips.shared import Shared
@@ -15,7 +16,8 @@ from plexgrad.chips.walsh_period import WalshPeriod
 from plexgrad.core.validate import one_of
 
 ENGINES: dict[str, AbstractEngine] = {
-    engine.name: engine for engine in (Materialised(), Shared(), Outer(), WalshPeriod())
+    engine.name: engine
+    for engine in (Materialised(), Shared(), Outer(), WalshPeriod(), Layered())
 }
 """Every engine by its name, the reference first."""
 

@@ -12,7 +12,6 @@ from plexgrad.chips.engine import FLOAT_S, FLOP_S, OP_S, SIGN_S, AbstractEngine,
 from plexgrad.chips.measuring import measure
 from plexgrad.core.probe import Reading, WeightProbe
 from plexgrad.nets import AbstractCost, AbstractNet
-from plexgrad.nets.net import Params
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Materialised(AbstractEngine):
 
     def seconds(self, work: Work) -> float:
         return (
-            OP_S * (len(work.shapes) + 2) * work.signs / work.lanes
+            OP_S * (len(work.shapes) + 2) * work.net.repeats * work.signs / work.lanes
             + work.layout.size * (SIGN_S + 2 * work.signs * FLOAT_S)
             + work.signs * (work.flops * FLOP_S + work.shown * FLOAT_S)
         )
@@ -32,7 +31,7 @@ class Materialised(AbstractEngine):
         self,
         net: AbstractNet,
         cost: AbstractCost,
-        params: Params,
+        params: PyTree,
         probe: WeightProbe,
         batch: tuple[Array, Array],
         lanes: int | None = None,

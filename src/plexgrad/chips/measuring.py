@@ -27,7 +27,7 @@ def measure(
     evenly. At most `lanes` slots are evaluated side by side (None: as many as stay in
     cache).
     """
-    samples = _samples(batch)
+    samples = samples_of(batch)
 
     def scalar(at: PyTree, sample: PyTree) -> Float[Array, ""]:
         value = jnp.asarray(cost(at, sample))
@@ -124,7 +124,7 @@ def deal(probe: WeightProbe, batch: PyTree) -> tuple[int, int]:
 
     Raises ValueError unless the slots can be dealt evenly.
     """
-    samples = _samples(batch)
+    samples = samples_of(batch)
     each, rest = divmod(probe.slots.count, samples)
     if rest:
         raise ValueError(
@@ -151,7 +151,8 @@ def _mean(costs: Float[Array, " samples"]) -> Float[Array, ""]:
     return jnp.mean(costs).astype(jnp.float32)
 
 
-def _samples(batch: PyTree) -> int:
+def samples_of(batch: PyTree) -> int:
+    """How many samples lie along the first axis. Raises ValueError if leaves differ."""
     leaves = jax.tree.leaves(batch)
     counts = {leaf.shape[0] for leaf in leaves}
     if len(counts) > 1:

@@ -23,11 +23,12 @@ def measure_in_parts(
     batch: PyTree,
     parts: int,
     lanes: int,
+    turn: int = 1,
 ) -> Reading:
     """`measure(probe, batch)` as the mean over equal parts of every sample's examples.
 
     Leaves of `batch` are (samples, examples, ...); `parts` divides the examples. At
-    most `lanes` slots are measured side by side.
+    most `lanes` times `turn` slots are measured side by side, whole turns always.
     """
 
     def told(probe: Any, batch: PyTree) -> tuple:
@@ -49,7 +50,8 @@ def measure_in_parts(
     if not isinstance(probe, WeightProbe):
         return Reading(*over_parts(probe, batch), evaluations=evaluations)
     _, each = deal(probe, batch)
-    width = max(n for n in range(1, min(each, lanes) + 1) if each % n == 0)
+    most = min(each, lanes * turn)
+    width = max(n for n in range(turn, most + 1, turn) if each % n == 0)
 
     def group(item: tuple[UInt32[Array, ""], PyTree]) -> tuple[Array, Array]:
         start, sample = item

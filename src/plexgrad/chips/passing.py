@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
@@ -18,9 +19,11 @@ def outputs(
     """What `net` puts out for a batch; `through` are effects, outermost first."""
     if not through:
         return net(params, x)
+    floats = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.float32
+    shown = jnp.asarray(x, floats)
     for behind in through:
-        x = behind.effect.show(x, behind.key)
-    told = _driven(net, params, x, through)
+        shown = behind.effect.show(shown, behind.key)
+    told = _driven(net, params, shown, through)
     for behind in reversed(through):
         told = behind.effect.emit(told, behind.key)
     return told
@@ -31,12 +34,8 @@ def _driven(net: AbstractNet, params: Any, x: Any, through: tuple) -> Array:
     inside = through[::-1]
     if not any(b.effect.changes(hook) for b in inside for hook in ("drive", "fire")):
         return net(params, x)
-
     if not isinstance(net, AbstractLayered):
-        raise TypeError(
-            "effects on neurons must have a network that uses each layer once, "
-            f"got {net}"
-        )
+        raise TypeError(f"net must use each layer once, got {net}")
 
     def answer(number: int, ask: Ask) -> Array:
         a = ask.a

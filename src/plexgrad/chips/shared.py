@@ -3,7 +3,7 @@
 The pre-activation of the first layer is linear in its weights, so that of W + S is the
 one of W, which all slots have in common, plus the one of S, which both halves of an
 antithetic pair have in common. Later layers see other activations in every slot and get
-W + S as it is. For any code and any network.
+W + S as it is. For any code and any network that uses each layer once.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from plexgrad.chips.engine import (
 from plexgrad.chips.measuring import deal, over, reading
 from plexgrad.core.layout import add, scale
 from plexgrad.core.probe import Reading, WeightProbe
-from plexgrad.nets import AbstractCost, AbstractNet
+from plexgrad.nets import AbstractCost, AbstractLayered, AbstractNet
 from plexgrad.nets.net import Affine, Ask, Params, drive
 
 
@@ -33,6 +33,10 @@ class Shared(AbstractEngine):
     """Each slot's pattern is formed; W·x is not formed again."""
 
     name: ClassVar[str] = "shared"
+
+    def refusal(self, work: Work) -> str:
+        once = isinstance(work.net, AbstractLayered)
+        return "" if once else "only networks that use each layer once"
 
     def seconds(self, work: Work) -> float:
         first, *later = work.shapes
@@ -58,6 +62,8 @@ class Shared(AbstractEngine):
         batch: tuple[Array, Array],
         lanes: int | None = None,
     ) -> Reading:
+        if not isinstance(net, AbstractLayered):
+            raise ValueError(f"the shared engine must have layers, got {net}")
         samples, each = deal(probe, batch)
         lanes = lanes or Work.of(net, probe, samples, batch[0].shape[1]).lanes
         pair = probe.reference == "antithetic"

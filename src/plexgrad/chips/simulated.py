@@ -67,22 +67,29 @@ class Simulated(AbstractTrainable):
     def measure(
         self, params: PyTree, probe: Probe, batch: PyTree, key: Key[Array, ""]
     ) -> Reading:
-        lanes = self.lanes or PART_LANES
+        (samples, size), lanes, turn = batch[0].shape[:2], self.lanes or PART_LANES, 1
         if isinstance(probe, WeightProbe):
-            lanes = min(lanes, max(1, probe.slots.count // len(batch[0])))
-        parts = self._parts(batch[0].shape[1], lanes)
+            work = Work.of(self.net, probe, samples, size)
+            if self._plain(probe):
+                turn = choose(work, self.engine).turn(work)
+            lanes = min(lanes, work.each // turn)
+        parts = self._parts(size, lanes)
         if parts == 1:
             return self._measured(params, probe, batch, self.lanes)
 
         def part(probe: Probe, batch: PyTree) -> Reading:
             return self._measured(params, probe, batch, lanes)
 
-        return measure_in_parts(part, probe, batch, parts, lanes)
+        return measure_in_parts(part, probe, batch, parts, lanes, turn)
+
+    @staticmethod
+    def _plain(probe: Probe) -> bool:
+        """Whether engines can answer: the code's patterns against a reference."""
+        weights = isinstance(probe, WeightProbe)
+        return weights and probe.plain and probe.reference != "direct"
 
     def _parts(self, size: int, lanes: int) -> int:
-        """Equal parts of a batch of convolved images whose activations stay in cache.
-
-        There they are seen by so many slots side by side.
+        """Equal parts of a batch of images that stay in cache with so many lanes.
 
         The cost is a mean over examples, so it is the mean over parts. On a CPU this is
         1.5 times faster at a hundred images of 28 x 28 and 5 times at a thousand.
@@ -97,8 +104,7 @@ class Simulated(AbstractTrainable):
         self, params: PyTree, probe: Probe, batch: PyTree, lanes: int | None
     ) -> Reading:
         samples, size = batch[0].shape[:2]
-        exact = isinstance(probe, GradientProbe)
-        if exact or not probe.plain or probe.reference == "direct":
+        if not isinstance(probe, WeightProbe) or not self._plain(probe):
             shown = max(size * self.net.nodes, self.net.parameters)
             lanes = lanes or max(1, LANE_FLOATS // shown)
             loss = partial(self.loss, through=probe.through)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
-from plexgrad.core.layout import Layout, add, scale
+from plexgrad.core.layout import Layout, add, scale_leaves
 from plexgrad.core.validate import positive
 
 BLOCK_FLOATS = 2**20
@@ -50,8 +50,13 @@ class AbstractCode(abc.ABC):
         return None
 
     def power(self, like: PyTree | Layout) -> float:
-        """Mean square of one parameter's code."""
+        """Mean square of one parameter's code, on average over the parameters."""
         return self.amplitude**2
+
+    def powers(self, like: PyTree | Layout) -> tuple[float, ...]:
+        """The mean square of each leaf's codes: what demodulation divides by."""
+        layout = Layout.of(like)
+        return (self.power(layout),) * len(layout.shapes)
 
     def factors(
         self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
@@ -71,6 +76,14 @@ class AbstractCode(abc.ABC):
             return cross / slots
         rest = slots % period
         return cross * rest * (period - rest) / ((period - 1) * slots**2)
+
+    def excesses(self, slots: int, like: PyTree | Layout) -> tuple[float, ...]:
+        """The same for every leaf, where leaves do not disturb each other alike.
+
+        E|estimate|^2 is the sum over leaves of |g_leaf|^2 (1 + excess of the leaf).
+        """
+        layout = Layout.of(like)
+        return (self.excess(slots, layout),) * len(layout.shapes)
 
     def demodulate(
         self,
@@ -104,4 +117,5 @@ class AbstractCode(abc.ABC):
             total, _ = correlate(zero, (rows[0][0], rows[1][0]))
         else:
             total, _ = jax.lax.scan(correlate, zero, rows)
-        return scale(total, 1 / (len(slots) * self.power(layout)))
+        factors = tuple(1 / (len(slots) * power) for power in self.powers(layout))
+        return scale_leaves(total, factors)

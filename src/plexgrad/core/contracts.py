@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key, PyTree, Shaped, UInt32
 
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import BLOCK_FLOATS
-from plexgrad.core.layout import Layout, add, scale
+from plexgrad.core.layout import Layout, add, scale, scale_leaves
 from plexgrad.core.probe import Moment, Probe, Reading, Slots
 from plexgrad.core.validate import positive_int
 
@@ -34,9 +34,9 @@ class AbstractEstimator(abc.ABC):
     def tell(self, probe: Any, reading: Reading) -> PyTree:
         """The gradient, as a mean over the probe's slots, before `shrinkage`."""
 
-    def shrinkage(self, patterns: int, like: PyTree | Layout) -> float:
-        """Factor on an estimate that averaged this many patterns."""
-        return 1.0
+    def shrinkage(self, patterns: int, like: PyTree | Layout) -> tuple[float, ...]:
+        """Factor on every leaf of an estimate that averaged this many patterns."""
+        return (1.0,) * len(Layout.of(like).shapes)
 
     @abc.abstractmethod
     def evaluations(self, clock: Clock, slots: int) -> int:
@@ -150,7 +150,7 @@ class AbstractChip(abc.ABC):
         if rest:
             total = add(total, measured(blocks * width, rest))
         value, gradient = total
-        return value, scale(gradient, estimator.shrinkage(slots, layout))
+        return value, scale_leaves(gradient, estimator.shrinkage(slots, layout))
 
     def gradient(
         self,

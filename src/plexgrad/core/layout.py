@@ -102,6 +102,13 @@ def scale(tree: PyTree, factor: Float[Array, ""] | float) -> PyTree:
     return jax.tree.map(lambda leaf: leaf * factor, tree)
 
 
+def scale_leaves(tree: PyTree, factors: tuple[float, ...]) -> PyTree:
+    """A tree with each of its leaves times a factor of its own."""
+    leaves, treedef = jax.tree.flatten(tree)
+    pairs = zip(leaves, factors, strict=True)
+    return jax.tree.unflatten(treedef, [leaf * factor for leaf, factor in pairs])
+
+
 def dot(tree: PyTree, other: PyTree) -> Float[Array, ""]:
     """Inner product over all leaves."""
     products = jax.tree.map(lambda a, b: jnp.sum(a * b), tree, other)

@@ -5,7 +5,7 @@ reference. Whoever needs numbers makes them from it.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,14 @@ def _static(**kwargs: Any) -> Any:
     return field(metadata={"static": True}, **kwargs)
 
 
-class Moment(NamedTuple):
-    """A slot, and how many slots ago the parameters were written."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Moment:
+    """A slot, and how many slots ago the parameters were written: at most `span`."""
 
     slot: UInt32[Array, "*slots"]
     age: UInt32[Array, "*slots"]
+    span: int = _static(default=1)
 
 
 @jax.tree_util.register_dataclass
@@ -76,12 +79,24 @@ class Slots:
         """These slots as moments."""
         if self.clock is None:
             return Moment(slots, jnp.zeros_like(slots))
-        return Moment(slots, slots % jnp.uint32(self.clock.tau_theta))
+        span = self.clock.tau_theta
+        return Moment(slots, slots % jnp.uint32(span), span)
 
-    def earlier(self, lag: int) -> tuple[UInt32[Array, " slots"], Bool[Array, " slots"]]:
-        """The code's slot number `lag` slots before each, and whether there was one."""
-        numbers, lag_ = self.numbers, jnp.uint32(lag)
-        return self._held(numbers - lag_), numbers >= lag_
+    @property
+    def shown(self) -> UInt32[Array, " slots"]:
+        """The number of the sample (or batch) that is shown in each of these slots."""
+        if self.clock is None:
+            return jnp.zeros(self.count, jnp.uint32)
+        return self.numbers // jnp.uint32(self.clock.tau_x)
+
+    def since(self, lag: int) -> tuple[UInt32[Array, " more"], Bool[Array, " more"]]:
+        """The code's slot numbers from `lag` slots earlier on, and which there were.
+
+        Before slot 0 there was none.
+        """
+        after = jnp.arange(self.count + lag, dtype=jnp.uint32)
+        there = self.start + after >= jnp.uint32(lag)
+        return self._held(self.start + after - jnp.uint32(lag)), there
 
     def _held(self, numbers: UInt32[Array, " slots"]) -> UInt32[Array, " slots"]:
         return numbers if self.hold == 1 else numbers // jnp.uint32(self.hold)
@@ -113,22 +128,29 @@ class WeightProbe:
         """The offsets themselves: a tree of (slots, *leaf.shape)."""
         if self.response == PROMPT:
             return self.code.block(self.key, self.slots.patterns, self.layout)
-        parts = [self._late(lag, weight) for lag, weight in self.response]
-        return jax.tree.map(lambda *leaves: sum(leaves[1:], leaves[0]), *parts)
-
-    def _late(self, lag: int, weight: float) -> PyTree:
-        numbers, there = self.slots.earlier(lag)
+        lags, weights = zip(*self.response, strict=True)
+        count, longest = self.slots.count, max(lags)
+        numbers, there = self.slots.since(longest)
         block = self.code.block(self.key, numbers, self.layout)
 
         def late(leaf: Array) -> Array:
-            shape = (-1,) + (1,) * (leaf.ndim - 1)
-            return jnp.where(there.reshape(shape), leaf * jnp.float32(weight), 0.0)
+            shown = there.reshape(-1, *(1,) * (leaf.ndim - 1))
+            leaf = jnp.where(shown, leaf, jnp.zeros_like(leaf))
+            firsts = longest - jnp.asarray(lags)
+            heights = jnp.asarray(weights, leaf.dtype)
+
+            def tap(n: Array, total: Array) -> Array:
+                part = jax.lax.dynamic_slice_in_dim(leaf, firsts[n], count)
+                return total + heights[n] * part
+
+            zero = jnp.zeros((count, *leaf.shape[1:]), leaf.dtype)
+            return jax.lax.fori_loop(0, len(lags), tap, zero)
 
         return jax.tree.map(late, block)
 
     @property
     def plain(self) -> bool:
-        """Whether the perturbed network is the code's pattern away from that at rest."""
+        """Whether what the network gets on top of its parameters is the code's."""
         return not self.through and self.response == PROMPT
 
     def evaluations(self, samples: int) -> int:

@@ -37,7 +37,7 @@ class Table:
     """Rows of words, numbers or None; columns may be given as words alone."""
 
     title: str
-    columns: Sequence[Column | str]
+    columns: Sequence[Any]
     rows: Sequence[Sequence[Any]]
     note: str = ""
 
@@ -158,7 +158,7 @@ class Verdict:
 
     @classmethod
     def within(
-        cls, claim: str, target: float, ours: Any, share: float, **more: Any
+        cls, claim: str, target: float | int, ours: Any, share: float | int, **more: Any
     ) -> "Verdict":
         """Within so much of the target's size: share=0.15 is 15 %."""
         by, rule = abs(target) * share, f"within {100 * share:g} %"
@@ -166,14 +166,19 @@ class Verdict:
 
     @classmethod
     def near(
-        cls, claim: str, target: float, ours: Any, by: float, **more: Any
+        cls, claim: str, target: float | int, ours: Any, by: float | int, **more: Any
     ) -> "Verdict":
         """Within `by` of the target."""
         return cls(claim, target, ours, f"± {by:g}", target - by, target + by, **more)
 
     @classmethod
     def factor(
-        cls, claim: str, target: float, ours: Any, factor: float, **more: Any
+        cls,
+        claim: str,
+        target: float | int,
+        ours: Any,
+        factor: float | int,
+        **more: Any,
     ) -> "Verdict":
         """Within a factor of the target, above 0."""
         rule = f"within a factor of {factor:g}"
@@ -181,7 +186,12 @@ class Verdict:
 
     @classmethod
     def between(
-        cls, claim: str, ours: Any, low: float | None, high: float | None, **more: Any
+        cls,
+        claim: str,
+        ours: Any,
+        low: float | int | None,
+        high: float | int | None,
+        **more: Any,
     ) -> "Verdict":
         """Inside a range, or on one side of a number."""
         if low is None:

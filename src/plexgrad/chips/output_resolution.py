@@ -1,0 +1,48 @@
+"""Outputs through an analog-to-digital converter of `bits` from `low` to `high`.
+
+The cost is made of outputs that are rounded to the nearest level and saturate beyond
+the range (as the periphery of an analog array does: Gokmen and Vlasov 2016,
+doi:10.3389/fnins.2016.00333), so a perturbation that moves no output by a step goes
+unseen. The range is in units of the outputs: 0 to 1 fits sigmoid outputs.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Array, Key
+
+from plexgrad.chips.converting import check, converted
+from plexgrad.chips.effect import AbstractEffect
+from plexgrad.chips.simulated import Simulated
+
+
+@dataclass(frozen=True)
+class OutputResolution(AbstractEffect):
+    """`bits` for each output; None is as many as there are.
+
+    Raises ValueError unless 1 to 16 bits and `low` below `high`.
+    """
+
+    bits: int | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+    unit: ClassVar[str] = "bits of an output in a range (0 to 1)"
+    random: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(self.bits, self.low, self.high)
+
+    @property
+    def ideal(self) -> bool:
+        return self.bits is None
+
+    def emit(self, outputs: Array, key: Key[Array, ""]) -> Array:
+        if self.bits is None:
+            return outputs
+        return converted(outputs, self.bits, self.low, self.high)
+
+    @classmethod
+    def demo(cls) -> "OutputResolution":
+        return cls(Simulated.demo(), 8)
