@@ -1,7 +1,7 @@
 """Perturbation codes: every multiplexing scheme is an orthogonal transform."""
 
 from plexgrad.codes.gaussian import Gaussian
-from plexgrad.codes.grid import Grid
+from plexgrad.codes.layerwise import Layerwise
 from plexgrad.codes.rademacher import Rademacher
 from plexgrad.codes.rank_one import RankOne
 from plexgrad.codes.sequential import Sequential
@@ -10,7 +10,7 @@ from plexgrad.codes.walsh import Walsh
 
 __all__ = [
     "Gaussian",
-    "Grid",
+    "Layerwise",
     "Rademacher",
     "RankOne",
     "Sequential",

@@ -7,7 +7,7 @@ learning rate does not depend on tau_theta: eta(mean) = tau_theta x eta(sum).
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from jaxtyping import Array, Key, PyTree
 
@@ -34,7 +34,7 @@ class WeightPerturbation(AbstractEstimator):
 
     - `"none"`: unbiased.
     - `"norm"`: by $1/\sqrt{1 + x}$, so that its mean square norm is the gradient's
-      (Oripov et al. 2025, doi:10.1063/5.0258271, there layer by layer).
+      (Oripov et al. 2025, doi:10.1063/5.0258271, layer by layer with their code).
     - `"mmse"`: by $1/(1 + x)$, the factor of least mean square error.
 
     Both are exact for one sample per window; several samples add error of their own.
@@ -49,7 +49,7 @@ class WeightPerturbation(AbstractEstimator):
     def __post_init__(self) -> None:
         if not isinstance(self.code, AbstractCode):
             raise TypeError(f"code must be a plexgrad code, got {self.code!r}")
-        one_of("reference", self.reference, ("baseline", "antithetic"))
+        one_of("reference", self.reference, get_args(Reference))
         one_of("shrink", self.shrink, ("none", "norm", "mmse"))
 
     def ask(self, key: Key[Array, ""], slots: Slots, params: PyTree) -> WeightProbe:
@@ -61,15 +61,15 @@ class WeightPerturbation(AbstractEstimator):
         patterns = probe.slots.patterns
         return probe.code.demodulate(probe.key, patterns, reading.signal, probe.layout)
 
-    def shrinkage(self, patterns: int, like: PyTree | Layout) -> float:
+    def shrinkage(self, patterns: int, like: PyTree | Layout) -> tuple[float, ...]:
         if self.shrink == "none":
-            return 1.0
-        power = 1 + self.code.excess(patterns, like)
-        return power**-0.5 if self.shrink == "norm" else 1 / power
+            return super().shrinkage(patterns, like)
+        order = -0.5 if self.shrink == "norm" else -1.0
+        return tuple((1 + x) ** order for x in self.code.excesses(patterns, like))
 
     def evaluations(self, clock: Clock, slots: int) -> int:
-        if self.reference == "antithetic":
-            return 2 * slots
+        if self.reference != "baseline":
+            return slots if self.reference == "direct" else 2 * slots
         return slots + clock.baselines(slots)
 
     @classmethod

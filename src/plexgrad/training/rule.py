@@ -10,6 +10,11 @@ from typing import Any
 import numpy as np
 import optax
 
+from plexgrad.training.published_rules import RULES, after_dead_time
+
+DEAD = "dead_updates"
+"""The option that any rule takes: how many updates at first change no parameter."""
+
 Options = tuple[tuple[str, Any], ...]
 
 
@@ -19,9 +24,11 @@ class Rule:
 
     An option may be a schedule: `learning_rate={"schedule": "cosine_decay_schedule",
     "init_value": 0.1, "decay_steps": "updates"}`. Schedules count parameter updates,
-    and the word "updates" stands for as many as the run will make. Raises ValueError
-    for a name that optax does not have, for options that it refuses, and for options
-    that are not plain data (pass an optax object to `train` instead).
+    and the word "updates" stands for as many as the run will make. The name
+    "uncorrected_adam" and the option `dead_updates`, of any rule, are those of paper B
+    (see `training.published_rules`). Raises ValueError for a name that neither has, for
+    options that it refuses, and for options that are not plain data (pass an optax
+    object to `train` instead).
     """
 
     name: str
@@ -35,10 +42,11 @@ class Rule:
     def build(self, updates: int = 1) -> optax.GradientTransformation:
         """The optax transformation itself, for a run of so many updates."""
         options = {key: _schedule(value, updates) for key, value in self.options}
+        dead = options.pop(DEAD, 0)
         made = _call(self.name, options)
         if not isinstance(made, optax.GradientTransformation):
             raise ValueError(f"rule must be the name of an optax rule, got {self.name}")
-        return made
+        return after_dead_time(made, dead) if dead else made
 
 
 def build_rule(rule: Any, updates: int) -> optax.GradientTransformation:
@@ -95,7 +103,8 @@ def _schedule(value: Any, updates: int) -> Any:
 
 
 def _call(name: str, options: dict[str, Any]) -> Any:
-    maker = getattr(optax, name, None) if isinstance(name, str) else None
+    named = isinstance(name, str)
+    maker = RULES.get(name, getattr(optax, name, None)) if named else None
     if maker is None or not callable(maker) or name.startswith("_"):
         raise ValueError(f"rule must be the name of an optax function, got {name!r}")
     try:
