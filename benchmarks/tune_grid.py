@@ -4,7 +4,7 @@ All learning rates and seeds of one amplitude and tau_theta run side by side, in
 compiled step of the same loop as `plexgrad train`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -25,15 +25,22 @@ GONE = 0.05
 
 @dataclass(frozen=True)
 class Case:
-    """A chip and a task, and what has to be reached."""
+    """A chip and a task, what has to be reached, and the grid.
+
+    `etas` are for a window of one slot, and are multiplied by its length.
+    """
 
     name: str
+    flaws: str
     chip: object
     task: str
     reference: str
     batch: int
     target: float
     evaluations: int
+    amplitudes: tuple = ()
+    windows: tuple = ()
+    etas: tuple = ()
 
     def clock(self, tau_theta):
         """An update every so many slots; every slot shows another batch."""

@@ -14,6 +14,7 @@ from typing import Any
 INK, MUTED, GRID = "#010203", "#040506", "#070809"
 FIRST, SECOND = "#0a0b0c", "#0d0e0f"
 ON_FIRST, CARD = "#101112", "#131415"
+THIRD, FOURTH, FIFTH, SIXTH = "#161718", "#191a1b", "#1c1d1e", "#1f2021"
 VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
@@ -22,6 +23,10 @@ VARIABLES = {
     SECOND: "var(--second)",
     ON_FIRST: "var(--on-first)",
     CARD: "var(--card)",
+    THIRD: "var(--third)",
+    FOURTH: "var(--fourth)",
+    FIFTH: "var(--fifth)",
+    SIXTH: "var(--sixth)",
 }
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,

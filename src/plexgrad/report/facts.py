@@ -47,6 +47,33 @@ def methods(record: Record) -> list[tuple[str, Record]]:
     return pairs
 
 
+def chips(record: Record) -> list[dict[str, Any]]:
+    """The chip inside all effects, then every effect around it."""
+    found = [part(record.spec, "chip")]
+    while isinstance(found[-1].get("chip"), Mapping):
+        found.append(part(found[-1], "chip"))
+    return found[::-1]
+
+
+def effects(record: Record) -> list[str]:
+    """The effects around the chip in words, the innermost first."""
+    return [_effect(each) for each in chips(record)[1:]]
+
+
+def _effect(spec: Mapping[str, Any]) -> str:
+    details = [
+        label(name) if value is True else f"{label(name)} {_plainly(value)}"
+        for name, value in spec.items()
+        if name not in ("kind", "chip") and value
+    ]
+    name = words(spec.get("kind"))
+    return f"{name} ({', '.join(details)})" if details else name
+
+
+def _plainly(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def metric_names(record: Record) -> list[str]:
     """Metrics of `final` with a finite value in the run or in its reference."""
     names = {
@@ -87,7 +114,12 @@ def series(record: Record, name: str) -> np.ndarray | None:
 
 
 def updates_axis(record: Record) -> np.ndarray | None:
-    """Parameter updates made at each point; None if the clock is not known."""
+    """Parameter updates made at each point; None if the clock is not known.
+
+    In analog time that is one in every slot.
+    """
+    if part(record.spec, "dynamics"):
+        return axis(record, "slot")
     slots, hold = (
         axis(record, "slot"),
         number(part(record.spec, "clock").get("tau_theta")),

@@ -1,10 +1,15 @@
 """One sentence that says what was done, in the order in which one would tell it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from plexgrad.core.record import Record
-from plexgrad.report.facts import axis, method, part, seeds, words
+from plexgrad.report.facts import (
+    axis,
+    chips,
+    effects,
+    method,
+    part,
+    seeds,
+    words,
+)
 from plexgrad.report.numbers import count, number
 
 
@@ -18,13 +23,17 @@ def sentence(record: Record) -> str:
         said += f" for {count(slots)} slots"
     if number(updates := record.evaluations.get("updates")) > 0:
         said += f", in {count(updates)} updates{_rule(record)}"
-        if number(hold := clock.get("tau_theta")) > 1:
+        if analog := part(record.spec, "dynamics"):
+            filters = f"tau_hp {number(analog.get('tau_hp')):g}"
+            said += f", analog in every slot (filters: {filters}"
+            said += f", tau_theta {clock.get('tau_theta')})"
+        elif number(hold := clock.get("tau_theta")) > 1:
             said += f", one every {count(hold)} slots"
     return f"{said}. {_repeats(seeds(record))}"
 
 
 def _network(record: Record) -> str:
-    net = _innermost(record).get("net")
+    net = chips(record)[0].get("net")
     kind, sizes = part(net).get("kind"), part(net).get("sizes")
     name = words(kind) if kind else "network"
     if isinstance(sizes, list | tuple):
@@ -34,19 +43,9 @@ def _network(record: Record) -> str:
 
 
 def _chip(record: Record) -> str:
-    chip, effects = part(record.spec, "chip"), []
-    while isinstance(chip.get("chip"), Mapping):
-        effects.append(words(chip.get("kind")))
-        chip = part(chip, "chip")
-    name = f"{words(chip['kind'])} chip" if chip.get("kind") else "chip"
-    return f"on a {name}" + (f" with {' and '.join(effects)}" if effects else "")
-
-
-def _innermost(record: Record) -> dict[str, Any]:
-    chip = part(record.spec, "chip")
-    while isinstance(chip.get("chip"), Mapping):
-        chip = part(chip, "chip")
-    return chip
+    kind, around = chips(record)[0].get("kind"), effects(record)
+    name = f"{words(kind)} chip" if kind else "chip"
+    return f"on a {name}" + (f" with {' and '.join(around)}" if around else "")
 
 
 def _estimator(record: Record) -> str:

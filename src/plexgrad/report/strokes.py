@@ -51,12 +51,13 @@ def count_ticks(axis: Any, low: float, high: float, log: bool = False) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
 
 
-def legend(axes: Any) -> None:
-    """A legend above the plot, where it covers no curve."""
+def legend(axes: Any) -> int:
+    """A legend above the plot, where it covers no curve; how many rows it has."""
     _, names = axes.get_legend_handles_labels()
     columns = 2 if sum(sorted(map(len, names))[-2:]) <= 56 else 1
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1.03), "ncols": columns}
     axes.legend(**place, columnspacing=1.6)
+    return -(-len(names) // columns)
 
 
 def _tick(value: float) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from plexgrad.core.record import Record
 from plexgrad.report.facts import (
     BACKPROPAGATION,
+    effects,
     headline_metric,
     label,
     method,
@@ -28,6 +29,7 @@ def summary_lines(record: Record) -> list[str]:
     lines.append(
         f"{task(record)} by {method(record)}, {times} {plural}, {record.status}"
     )
+    lines += [_line("effects", text) for text in effects(record)]
     judged = headline_metric(record)
     for metric in metric_names(record):
         if metric in record.final:
@@ -59,6 +61,7 @@ def to_json_summary(record: Record) -> dict[str, Any]:
         "task": task(record),
         "status": record.status,
         "warnings": warnings(record),
+        "effects": effects(record),
         "seeds": seeds(record),
         "methods": {
             name: {

@@ -1,0 +1,25 @@
+"""Studies by name, found by crawling this folder's modules."""
+
+import difflib
+import importlib
+from typing import Any
+
+from plexgrad.core.spec import concrete
+from plexgrad.studies.study import AbstractStudy
+
+
+def studies() -> dict[str, AbstractStudy]:
+    """Every study by its name, sorted."""
+    package = importlib.import_module("plexgrad.studies")
+    kinds: list[Any] = list(concrete(package, AbstractStudy))
+    return {kind.name: kind() for kind in sorted(kinds, key=lambda kind: kind.name)}
+
+
+def study(name: str) -> AbstractStudy:
+    """The study of this name. Raises ValueError with the names there are."""
+    known = studies()
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ValueError(f"a study must be one of {', '.join(known)}; got {name!r}{hint}")
