@@ -1,0 +1,71 @@
+"""What a run has cost a device: writes per cell, seconds, bytes, retries."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from plexgrad.lab.device import LinkCounts
+
+
+@dataclass
+class Accounts:
+    """Counts of one run, kept by the host.
+
+    `writes` (P,) counts how often each cell was written, restoring included;
+    `saturated` (P,) in how many measurements a parameter was driven out of its range.
+    `device_s` is what the device says it was busy.
+    """
+
+    writes: np.ndarray
+    saturated: np.ndarray
+    rows: int = 0
+    updates: int = 0
+    device_s: float = 0.0
+    recoveries: int = 0
+    unsettled: int = 0
+    disagreements: int = 0
+    link: LinkCounts = field(default_factory=LinkCounts)
+
+    @classmethod
+    def of(cls, parameters: int) -> "Accounts":
+        """Nothing so far."""
+        nothing = np.zeros(parameters, np.int64)
+        return cls(nothing, nothing.copy())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """For a checkpoint: the counts and those of the link, by name."""
+        found = {
+            each.name: np.asarray(getattr(self, each.name))
+            for each in fields(self)
+            if each.name != "link"
+        }
+        counts = {f.name: getattr(self.link, f.name) for f in fields(LinkCounts)}
+        return found | {f"link_{k}": np.asarray(v) for k, v in counts.items()}
+
+    def take(self, arrays: dict[str, np.ndarray], link: LinkCounts) -> None:
+        """Go on from a checkpoint; `link` is the driver's own, which goes on too."""
+        self.link = link
+        for each in fields(self):
+            if each.name != "link":
+                value = arrays[each.name]
+                setattr(self, each.name, value.copy() if value.ndim else value.item())
+        for each in fields(LinkCounts):
+            before = arrays[f"link_{each.name}"].item()
+            setattr(link, each.name, getattr(link, each.name) + before)
+
+    def summary(self) -> dict[str, Any]:
+        """Plain data for a record."""
+        found = {f.name: getattr(self.link, f.name) for f in fields(LinkCounts)}
+        return {
+            "writes_max": int(self.writes.max()),
+            "writes_mean": float(self.writes.mean()),
+            "saturated_cells": int((self.saturated > 0).sum()),
+            "rows": self.rows,
+            "updates": self.updates,
+            "device_s": self.device_s,
+            "recoveries": self.recoveries,
+            "unsettled": self.unsettled,
+            "disagreements": self.disagreements,
+            "link": found,
+        }

@@ -1,0 +1,252 @@
+"""A device on the bench: limits checked, a shadow kept, what is lost restored.
+
+Whatever goes to a device goes through here. The shadow is the host's belief of the
+parameters. When the link or the device was lost, the device is opened again, its serial
+number compared, its data and the shadow written back, and the call made again: since
+the shadow holds every update exactly once, so does the device, whatever was under way.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from plexgrad.core.validate import at_least
+from plexgrad.lab import limits
+from plexgrad.lab.accounts import Accounts
+from plexgrad.lab.device import (
+    Device,
+    Identity,
+    LinkCounts,
+    LinkLost,
+    Measurement,
+    Restarted,
+    Shown,
+)
+from plexgrad.lab.perturbations import Codes, Perturbations, Update, summed
+from plexgrad.lab.words import Generator
+
+T = TypeVar("T")
+
+LOST = (LinkLost, Restarted, TimeoutError)
+AT_ONCE = 8
+"""Tries to reach a lost device without a pause between them."""
+
+KEPT = 4096
+"""Coefficients of updates that may wait to be added to the shadow."""
+
+
+class Worn(RuntimeError):
+    """A cell has been written as often as it may be; nothing more is sent."""
+
+
+class Bench:
+    """A device with limits, a shadow and accounts.
+
+    `patience_s`: how long a lost device is waited for before LinkLost is raised.
+    """
+
+    def __init__(self, device: Device, patience_s: float | int = 30.0) -> None:
+        self.device, self.patience_s = device, at_least("patience_s", patience_s, 0.0)
+        self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._waiting: list[Update] = []
+        self._waits = 0
+
+    def __enter__(self) -> "Bench":
+        self.open()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.device.close()
+
+    def open(self) -> None:
+        """Open the device and read what it holds."""
+        self.device.open()
+        self.identity: Identity = self.device.identify()
+        self.can = self.device.capabilities
+        if not self.can.parameters:
+            raise ValueError(f"a device must have parameters, {self.identity} has none")
+        self.accounts = Accounts.of(self.can.parameters)
+        link = getattr(self.device, "link", None)
+        self.accounts.link = link if isinstance(link, LinkCounts) else LinkCounts()
+        self._believed = np.asarray(self.device.read_parameters(), np.float32)
+        self._generator = Generator((0, 0), self.can.parameters)
+        ends = [g.endurance or np.inf for g in self.can.groups]
+        self._endurance = np.repeat(ends, [g.count for g in self.can.groups])
+        self._mortal = bool(np.isfinite(self._endurance).any())
+
+    @property
+    def shadow(self) -> Float32[np.ndarray, " P"]:
+        """The parameters as the host believes them to be."""
+        for update in self._waiting:
+            change = summed(update.coefficients, self._patterns(update.codes))
+            wanted = self._believed.astype(np.float64) + change
+            self._believed = self.can.held(wanted)
+        self._waiting, self._waits = [], 0
+        return self._believed
+
+    def load(self, x: np.ndarray, y: np.ndarray, key: str) -> None:
+        """Hand samples over to the device, which keeps them under a key.
+
+        Raises ValueError if they are more than it can hold.
+        """
+        most = self.can.max_samples
+        held = sum(len(a) for k, (a, _) in self.loaded.items() if k != key)
+        if most and held + len(x) > most:
+            raise ValueError(
+                f"samples must be {most} at most on this device, got {held + len(x)}"
+            )
+        self._safely(lambda: self.device.load_samples(x, y, key))  # pyright: ignore
+        self.loaded[key] = x, y
+
+    def write(self, theta: np.ndarray) -> None:
+        """Set all parameters. Raises ValueError, with numbers, for one out of range."""
+        theta = np.asarray(theta, np.float32)
+        limits.refuse_outside(self.can, theta)
+        self._wear(1)
+        self._safely(lambda: self.device.write_parameters(theta))
+        self._waiting, self._waits = [], 0
+        self._believed = self.can.held(theta)
+        self.accounts.writes += 1
+
+    def read_back(self) -> Float32[np.ndarray, " P"]:
+        """The parameters as the device holds them; from now on they are believed."""
+        found = self._safely(self.device.read_parameters)
+        if self.can.exact_writes and not np.array_equal(found, self.shadow):
+            self.accounts.disagreements += 1
+            gap = np.abs(found - self.shadow)
+            where = self.can.where(int(gap.argmax()))
+            warnings.warn(
+                f"the device holds {int((gap > 0).sum())} parameters that differ from "
+                f"what was written, {where} by {gap.max():g}",
+                stacklevel=2,
+            )
+        self._believed = np.asarray(found, np.float32)
+        return self._believed
+
+    def measure(
+        self,
+        perturbations: Perturbations,
+        shown: Shown,
+        want: str = "cost",
+        repeats: int = 1,
+    ) -> Measurement:
+        """As the device measures; nothing out of its limits is sent."""
+        rows = self._allowed(perturbations, shown)
+        found = self._safely(
+            lambda: self.device.measure(perturbations, shown, want, repeats)
+        )
+        return self._counted(found, rows * repeats)
+
+    def step(
+        self, update: Update | None, perturbations: Perturbations, shown: Shown
+    ) -> Measurement:
+        """Apply an update and measure, in one call where the device has it."""
+        if update is None:
+            return self.measure(perturbations, shown)
+        if not self.can.fused:
+            self.update(update)
+            return self.measure(perturbations, shown)
+        rows = self._allowed(perturbations, shown)
+        self._acceptable(update)
+        found = self._safely(lambda: self.device.step(update, perturbations, shown))  # pyright: ignore
+        self._note(update)
+        return self._counted(found, rows)
+
+    def update(self, update: Update) -> None:
+        """Let the device add a sum of codes to its parameters."""
+        self._acceptable(update)
+        self._safely(lambda: self.device.update(update))  # pyright: ignore
+        self._note(update)
+
+    def check_amplitude(self, amplitude: float) -> None:
+        """Refuse an amplitude that the device cannot make; warn of one it cannot meet.
+
+        Raises ValueError with numbers if it is below the DAC's step or out of range.
+        """
+        limits.check_amplitude(self.can, self.shadow, amplitude)
+
+    def _allowed(self, what: Perturbations, shown: Shown) -> int:
+        rows = limits.check_rows(self.can, what, shown)
+        if self.can.perturbs_by_writing:
+            self._wear(rows)
+        return rows
+
+    def _acceptable(self, update: Update) -> None:
+        if not np.isfinite(update.coefficients).all():
+            raise ValueError("an update's coefficients must be finite")
+        self._wear(1)
+
+    def _wear(self, more: int) -> None:
+        if self._mortal and (self.accounts.writes + more > self._endurance).any():
+            over = self.accounts.writes + more - self._endurance
+            worst = int(over.argmax())
+            raise Worn(
+                f"{self.can.where(worst)} has been written "
+                f"{self.accounts.writes[worst]} times of {self._endurance[worst]:g}"
+            )
+
+    def _counted(self, found: Measurement, rows: int) -> Measurement:
+        accounts = self.accounts
+        accounts.rows += rows
+        accounts.device_s += float(found.device_seconds)
+        accounts.unsettled += not found.settle_ok
+        if found.saturated is not None:
+            accounts.saturated += found.saturated
+        if self.can.perturbs_by_writing:
+            accounts.writes += rows + 1
+        return found
+
+    def _note(self, update: Update) -> None:
+        self.accounts.writes += 1
+        self.accounts.updates += 1
+        self._waiting.append(update)
+        self._waits += update.codes.count
+        # Added up in batches: one at a time would cost more than the step itself.
+        if self._waits >= KEPT:
+            _ = self.shadow
+
+    def _patterns(self, codes: Codes) -> np.ndarray:
+        if self._generator.key != codes.key:
+            self._generator = Generator(codes.key, self.can.parameters)
+        return self._generator.signs(codes.slots) * np.float32(codes.amplitude)
+
+    def _safely(self, call: Callable[[], T]) -> T:
+        """The call's result, made again for as long as the device comes back."""
+        began = None
+        while True:
+            try:
+                return call()
+            except LOST as error:
+                began = time.monotonic() if began is None else began
+                self._restore(error, began)
+
+    def _restore(self, error: Exception, began: float) -> None:
+        tries = 0
+        while True:
+            try:
+                self.device.close()
+                self.device.open()
+                here = self.device.identify()
+                if here.serial != self.identity.serial:
+                    raise ValueError(
+                        f"the device must be {self.identity}, got {here} after the "
+                        "link came back"
+                    )
+                for key, (x, y) in self.loaded.items():
+                    self.device.load_samples(x, y, key)  # pyright: ignore
+                self.device.write_parameters(self.shadow)
+                self.accounts.writes += 1
+                self.accounts.recoveries += 1
+                return
+            except LOST as again:
+                if time.monotonic() - began > self.patience_s:
+                    raise LinkLost(
+                        f"{self.identity} did not come back within "
+                        f"{self.patience_s:g} s: {again}"
+                    ) from error
+                tries += 1
+                time.sleep(0 if tries < AT_ONCE else min(2.0 ** (tries - 16), 1.0))

@@ -1,0 +1,97 @@
+"""From a URL to a device: our own drivers, links, and drivers of other people.
+
+A driver is a class with a `scheme` and `of(url)`; ours are found by crawling this room.
+Third parties name a function from a URL to a device as an entry point of the group
+`plexgrad.devices`; the entry point's name is the scheme:
+
+    [project.entry-points."plexgrad.devices"]
+    mychip = "mychip.plexgrad:device"
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import plexgrad.lab
+from plexgrad.lab.device import Device
+from plexgrad.lab.remote import Remote
+from plexgrad.lab.transports.recording import Recording
+from plexgrad.lab.transports.transport import AbstractTransport
+
+GROUP = "plexgrad.devices"
+
+
+def open_transport(url: str) -> AbstractTransport:
+    """The transport of a URL, not yet open. Raises ValueError for an unknown scheme."""
+    found = {cls.scheme: cls for cls in transports()}
+    scheme = url.partition(":")[0]
+    if scheme not in found:
+        known = ", ".join(sorted(filter(None, found)))
+        raise ValueError(f"a link must be one of {known}, got {url!r}")
+    return found[scheme].of(url)
+
+
+def device_at(url: str, record: Path | str | None = None) -> Device:
+    """The device of a URL, not yet open.
+
+    `record` writes what crosses its link to a file, which `replay:FILE` plays again.
+    Raises ValueError for an unknown scheme, naming those that are known, and TypeError
+    if a third party's driver is no device.
+    """
+    scheme, mark, _ = url.partition(":")
+    makers = drivers()
+    if not mark or scheme not in makers:
+        raise ValueError(
+            f"a device must be SCHEME:..., with one of {', '.join(makers)}; got {url!r}"
+        )
+    links = {cls.scheme for cls in transports()}
+    if record is not None:
+        if scheme not in links:
+            raise ValueError(f"a recording needs a link, got {url!r}")
+        return Remote(Recording(open_transport(url), record))  # pyright: ignore
+    device = makers[scheme](url)
+    if not isinstance(device, Device):
+        raise TypeError(f"{scheme}: must give a Device, got {type(device).__name__}")
+    return device
+
+
+def drivers() -> dict[str, Callable[[str], Any]]:
+    """What makes a device of a URL, by scheme: ours, links, third parties'."""
+    found: dict[str, Callable[[str], Any]] = {}
+    for cls in _crawled():
+        if "scheme" in vars(cls) and hasattr(cls, "measure"):
+            found[cls.scheme] = cls.of
+    for cls in transports():
+        if cls.scheme:
+            found[cls.scheme] = lambda url: Remote(open_transport(url))
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        found.setdefault(point.name, lambda url, point=point: point.load()(url))
+    return found
+
+
+def transports() -> list[type[AbstractTransport]]:
+    """Every kind of transport."""
+    return [
+        cls
+        for cls in _crawled()
+        if issubclass(cls, AbstractTransport) and not inspect.isabstract(cls)
+    ]
+
+
+def demos() -> Iterator[Device]:
+    """The example devices of every driver of ours, for the laws."""
+    for cls in _crawled():
+        if "demos" in vars(cls):
+            yield from cls.demos()
+
+
+def _crawled() -> Iterator[type]:
+    for info in pkgutil.walk_packages(plexgrad.lab.__path__, "plexgrad.lab."):
+        module = importlib.import_module(info.name)
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if cls.__module__ == module.__name__:
+                yield cls

@@ -1,0 +1,241 @@
+"""The host loop: the estimators and rules of simulation, against a device.
+
+The same windows, samples, codes and updates as `training.train` makes for seed 0 of the
+same key, so an ideal device ends where the simulated chip ends, up to rounding.
+"""
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from plexgrad.core.clock import MAX_SLOTS, Clock
+from plexgrad.core.record import Record, versions
+from plexgrad.core.spec import to_spec
+from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
+from plexgrad.data import Dataset
+from plexgrad.estimators import WeightPerturbation
+from plexgrad.lab import saved
+from plexgrad.lab.bench import Bench, Worn
+from plexgrad.lab.device import Device, LinkLost
+from plexgrad.lab.loop import Loop
+from plexgrad.lab.samples import Samples, refuse_mismatch
+from plexgrad.lab.ways import WAYS, chosen
+from plexgrad.lab.windows import AHEAD, Batches, in_runs
+from plexgrad.training.arguments import as_key
+from plexgrad.training.discrete import Keys
+from plexgrad.training.order import Order
+from plexgrad.training.progress import Watcher
+from plexgrad.training.rule import rule_spec
+from plexgrad.training.train import METRICS
+
+
+def train(
+    device: Device,
+    data: Dataset | None,
+    *,
+    estimator: WeightPerturbation,
+    rule: Any,
+    slots: int,
+    key: Any,
+    clock: Clock | None = None,
+    batch: int = 1,
+    sampling: str = "auto",
+    points: int | Sequence[int] = 20,
+    cost: str = "mse",
+    start: Any = None,
+    crossing: str = "auto",
+    out: str | Path | None = None,
+    resume: bool = False,
+    checkpoint_s: float | int = 10.0,
+    patience_s: float | int = 30.0,
+    watch: Watcher | None = None,
+    url: str = "",
+) -> Record:
+    """Train a device by perturbation, and record it; see `plexgrad.train`.
+
+    `data` is None for a device whose cost needs no samples. `sampling` is that of
+    `train`, or "runs": samples that follow one another, for a device that can show
+    nothing else ("auto" takes it then). `cost` is made by the host of a device that
+    gives outputs. `start` is an array (P,), a range (low, high) to draw from, "keep",
+    or None for the range that the device declares. `crossing` is a way of `lab.ways`,
+    or "auto": the one that sends least.
+
+    With `out`, the folder gets `record.json` and, every `checkpoint_s` seconds, a
+    checkpoint with the parameters read back from the device; `resume=True` goes on from
+    it, if the device has the same serial number. A link or device that is lost is
+    waited for `patience_s`. Ctrl-C stops between two windows with all updates applied.
+
+    Raises ValueError for what cannot work together or is beyond the device's limits,
+    LinkLost if it does not come back and Worn at its endurance (both after saving),
+    KeyboardInterrupt after saving when interrupted.
+    """
+    clock = clock or Clock()
+    slots = int_at_least("slots", slots, clock.tau_theta, MAX_SLOTS)
+    positive("checkpoint_s", checkpoint_s)
+    one_of("crossing", crossing, ("auto", *WAYS))
+    if not isinstance(estimator, WeightPerturbation):
+        raise TypeError(
+            "a device is perturbed in its weights: estimator must be a "
+            f"WeightPerturbation, got {type(estimator).__name__}"
+        )
+    if resume and out is None:
+        raise ValueError("resume must come with out, the folder of the run")
+    if not isinstance(points, Sequence):
+        count = positive_int("points", points)
+        points = [round(slots * n / count) for n in range(count + 1)]
+    points = [int_at_least("points", point, 0, slots) for point in points]
+    key = as_key(key)
+    keys = Keys.split(jax.random.fold_in(key, 0))
+    with Bench(device, patience_s) as bench:
+        refuse_mismatch(bench, data)
+        made = chosen(crossing, bench, estimator, rule)
+        batches, sampling = _batches(bench, data, batch, sampling, keys)
+        spec = {
+            "task": dict(data.spec) if data else {"name": "cost"},
+            "chip": {
+                "kind": "Lab",
+                **to_spec(vars(bench.identity)),
+                "url": url,
+                "parameters": bench.can.parameters,
+                "simulated": bench.can.simulated,
+            },
+            "estimator": to_spec(estimator),
+            "clock": to_spec(clock),
+            "rule": rule_spec(rule),
+            "slots": slots,
+            "batch": batch,
+            "sampling": sampling,
+            "seeds": 1,
+            "points": list(points),
+            "key": [int(word) for word in np.asarray(jax.random.key_data(key))],
+            "crossing": made.name,
+            "cost": cost,
+        }
+        folder = None if out is None else Path(out)
+        if folder is not None:
+            saved.claim(folder, _empty(spec, "running"), resume)
+        samples = Samples(bench, data, cost)
+        updates = clock.updates(slots)
+        way = made(bench, samples, batches, estimator, rule, clock, keys, updates)
+        course = saved.Course()
+        if resume and folder is not None and (folder / saved.CHECKPOINT).is_file():
+            theta, state, course = saved.load(
+                folder, way.state(), bench.accounts, bench.identity, bench.accounts.link
+            )
+            bench.write(theta)
+            way.restore(state)
+            way.evaluations = course.evaluations
+        else:
+            _begin(bench, start, keys)
+        bench.check_amplitude(float(estimator.code.amplitude))
+        loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch)
+        try:
+            status, diverged = loop.run(slots)
+        except (KeyboardInterrupt, LinkLost, Worn):
+            if folder is not None:
+                loop.rescue()
+                _record(spec, loop, "stopped", {}, data).save(folder)
+            raise
+        record = _record(spec, loop, status, diverged, data)
+        if folder is not None:
+            record.save(folder)
+        return record
+
+
+def _batches(
+    bench: Bench, data: Dataset | None, batch: int, sampling: str, keys: Keys
+) -> tuple[Batches, str]:
+    """What shows the samples, and the name of the order that was chosen."""
+    one_of("sampling", sampling, ("auto", "epoch", "replacement", "runs"))
+    any_samples = bench.can.any_samples or not bench.can.holds_data
+    if sampling == "auto":
+        sampling = "epoch" if any_samples else "runs"
+    if data is None:
+        return Batches(in_runs(1, 1)), sampling
+    order = Order(len(data.x_train), batch, "epoch" if sampling == "runs" else sampling)  # pyright: ignore
+    if sampling == "runs":
+        return Batches(in_runs(order.size, batch)), sampling
+    if not any_samples:
+        raise ValueError(
+            f"sampling must be 'runs' for {bench.identity}, got {sampling!r}"
+        )
+    draw = jax.jit(order.indices)
+
+    def ahead(first: int) -> np.ndarray:
+        numbers = np.arange(first, first + AHEAD, dtype=np.uint64)
+        return np.asarray(draw(keys.data, jnp.asarray(numbers.astype(np.uint32))))
+
+    return Batches(ahead), sampling
+
+
+def _begin(bench: Bench, start: Any, keys: Keys) -> None:
+    """Write the parameters to start from."""
+    if isinstance(start, str):
+        one_of("start", start, ("keep",))
+        return
+    if isinstance(start, np.ndarray | jax.Array):
+        bench.write(np.asarray(start, np.float32))
+        return
+    if start is None and all(group.start is None for group in bench.can.groups):
+        return
+    unit = np.asarray(jax.random.uniform(keys.init, (bench.can.parameters,)))
+    parts, stop = [], 0
+    for group in bench.can.groups:
+        part, stop = unit[stop : stop + group.count], stop + group.count
+        if (bounds := start or group.start) is None:
+            parts.append(bench.shadow[stop - group.count : stop])
+        else:
+            parts.append(bounds[0] + (bounds[1] - bounds[0]) * part)
+    bench.write(np.concatenate(parts))
+
+
+def _empty(spec: dict[str, Any], status: str) -> Record:
+    return Record(spec, {}, {}, {}, {}, versions(), status=status)
+
+
+def _record(
+    spec: dict[str, Any],
+    loop: Loop,
+    status: str,
+    diverged: dict[str, int],
+    data: Dataset | None,
+) -> Record:
+    course, bench = loop.course, loop.way.bench
+    curves = course.curves()
+    ends = course.window * loop.way.clock.tau_theta
+    seconds = max(course.seconds, 1e-9)
+    final = {name: curves[name][-1] for name in METRICS if course.slot}
+    extra: dict[str, Any] = {
+        "parameters": bench.can.parameters,
+        "machine": f"{platform.system()} {platform.machine()}, {bench.identity}",
+        "lab": bench.accounts.summary(),
+    }
+    if data is not None:
+        extra |= {"classes": list(data.classes), "source": data.source}
+    if loop.confusion is not None:
+        extra["confusion"] = loop.confusion
+    return Record(
+        spec=spec,
+        final=final,
+        curves=curves,
+        evaluations={
+            "per_seed": course.evaluations,
+            "total": course.evaluations,
+            "slots": ends,
+            "updates": course.window,
+        },
+        throughput={
+            "evaluations_per_s": course.evaluations / seconds,
+            "updates_per_s": course.window / seconds,
+            "seconds": course.seconds,
+        },
+        versions=versions(),
+        status=status,
+        diverged=diverged,
+        extra=extra,
+    )

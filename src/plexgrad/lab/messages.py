@@ -1,0 +1,225 @@
+"""What is inside a frame: commands, arrays and measurements as bytes, and back.
+
+Little endian. Pure functions: nothing here reads or writes a wire. Every command that
+changes the device carries a number, one above that of the change before, so that a
+device can tell a repeated change from a new one; `measure` carries the number of the
+last change that it stands on.
+"""
+
+import json
+import struct
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from plexgrad.lab.device import Measurement, Shown
+from plexgrad.lab.perturbations import REFERENCES, Codes, Perturbations, Update
+
+
+class Command(IntEnum):
+    """What the host asks."""
+
+    HELLO = 1
+    BYE = 2
+    READ = 3
+    WRITE = 4
+    LOAD = 5
+    MEASURE = 6
+    UPDATE = 7
+    STEP = 8
+
+
+class Status(IntEnum):
+    """What the device answers: `SESSION` asks the host to say hello again."""
+
+    OK = 0
+    REFUSED = 1
+    SESSION = 2
+    BUSY = 3
+    FAILED = 4
+    DAMAGED = 0xEE
+
+
+WANTS = ("cost", "outputs")
+CLOCKS = ("none", "estimated", "measured")
+TYPES = ("", "<f4", "<u4", "<u2", "|u1", "|i1", "<f8")
+
+NUMBER = struct.Struct("<I")
+_CODES = struct.Struct("<BBIIIIIf")
+_MEASURE = struct.Struct("<BH")
+_HELD = struct.Struct("<BHH")
+_ANSWER = struct.Struct("<ddBB")
+
+
+class Reader:
+    """Reads a payload from front to back. Raises ValueError where it ends too soon."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, form: struct.Struct) -> tuple[Any, ...]:
+        """The next fields."""
+        return form.unpack(self.bytes(form.size))
+
+    def bytes(self, size: int) -> bytes:
+        """The next so many bytes."""
+        if self.at + size > len(self.data):
+            raise ValueError(
+                f"a payload must hold {self.at + size} bytes, got {len(self.data)}"
+            )
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self) -> int:
+        """The next u32."""
+        return self.take(NUMBER)[0]
+
+    def text(self) -> str:
+        """The next short text."""
+        return self.bytes(self.bytes(1)[0]).decode()
+
+    def array(self) -> np.ndarray | None:
+        """The next array."""
+        kind, axes = self.bytes(2)
+        if not kind:
+            return None
+        if kind >= len(TYPES):
+            raise ValueError(f"an array's type must be below {len(TYPES)}, got {kind}")
+        shape = struct.unpack(f"<{axes}I", self.bytes(4 * axes))
+        dtype = np.dtype(TYPES[kind])
+        size = dtype.itemsize * int(np.prod(shape, dtype=object))
+        return np.frombuffer(self.bytes(size), dtype).reshape(shape)
+
+
+def array(values: np.ndarray | None) -> bytes:
+    """An array (or None) with its type and shape."""
+    if values is None:
+        return b"\0\0"
+    values = np.ascontiguousarray(values)
+    kind = TYPES.index(values.dtype.newbyteorder("<").str)
+    head = struct.pack(f"<BB{values.ndim}I", kind, values.ndim, *values.shape)
+    return head + values.astype(TYPES[kind], copy=False).tobytes()
+
+
+def text(words: str) -> bytes:
+    """A text of up to 255 bytes with its length."""
+    data = words.encode()
+    return bytes([len(data)]) + data
+
+
+def codes(what: Codes) -> bytes:
+    """Codes in 26 bytes."""
+    reference = REFERENCES.index(what.reference)
+    places = what.start, what.count, what.hold
+    return _CODES.pack(1, reference, *what.key, *places, what.amplitude)
+
+
+def read_codes(reader: Reader) -> Codes:
+    """The inverse of `codes`."""
+    kind, reference, one, other, start, count, hold, amplitude = reader.take(_CODES)
+    if kind != 1 or reference >= len(REFERENCES):
+        raise ValueError(f"codes must be of kind 1, got {kind} ({reference})")
+    named = REFERENCES[reference]
+    return Codes((one, other), start, count, amplitude, named, hold)
+
+
+def update(what: Update) -> bytes:
+    """An update: its codes and float32 coefficients."""
+    return codes(what.codes) + array(what.coefficients.astype(np.float32))
+
+
+def read_update(reader: Reader) -> Update:
+    """The inverse of `update`."""
+    found, coefficients = read_codes(reader), reader.array()
+    if coefficients is None:
+        raise ValueError("an update must have coefficients, got none")
+    return Update(found, coefficients)
+
+
+def shown(what: Shown) -> bytes:
+    """Samples: as runs where they follow one another, else by number, or themselves."""
+    if what.index is None:
+        return b"\1" + array(what.x) + array(what.y)
+    index = np.asarray(what.index, np.uint32)
+    groups, batch = index.shape
+    first = index[:, :1]
+    in_turn = first + np.arange(batch, dtype=np.uint32)[None, :]
+    runs = bool((index == in_turn).all())
+    head = text(what.handle) + _HELD.pack(runs, groups, batch)
+    kept = first if runs else index
+    narrow = kept.astype(np.uint16)
+    return b"\2" + head + array(narrow if (narrow == kept).all() else kept)
+
+
+def read_shown(reader: Reader) -> Shown:
+    """The inverse of `shown`."""
+    if reader.bytes(1) == b"\1":
+        return Shown(reader.array(), reader.array())
+    handle = reader.text()
+    runs, groups, batch = reader.take(_HELD)
+    kept = reader.array()
+    if kept is None or kept.shape != (groups, 1 if runs else batch):
+        raise ValueError(f"samples must be {groups} x {batch} numbers, got {kept!r}")
+    index = kept.astype(np.uint32)
+    if runs:
+        index = index + np.arange(batch, dtype=np.uint32)[None, :]
+    return Shown(handle=handle, index=index)
+
+
+def measure(
+    what: Perturbations, seen: Shown, want: str = "cost", repeats: int = 1
+) -> bytes:
+    """A measurement to make."""
+    head = _MEASURE.pack(WANTS.index(want), repeats)
+    if isinstance(what, Codes):
+        return head + b"\0" + codes(what) + shown(seen)
+    return head + b"\1" + array(what.astype(np.float32, copy=False)) + shown(seen)
+
+
+def read_measure(reader: Reader) -> tuple[Perturbations, Shown, str, int]:
+    """The inverse of `measure`."""
+    want, repeats = reader.take(_MEASURE)
+    if want >= len(WANTS):
+        raise ValueError(f"want must be below {len(WANTS)}, got {want}")
+    what = read_codes(reader) if reader.bytes(1) == b"\0" else reader.array()
+    if what is None:
+        raise ValueError("a measurement must have perturbations, got none")
+    return what, read_shown(reader), WANTS[want], repeats
+
+
+def answer(found: Measurement) -> bytes:
+    """A measurement made; its `raw` data stay with the driver."""
+    clock, settled = CLOCKS.index(found.clock), found.settle_ok
+    head = _ANSWER.pack(found.timestamp, found.device_seconds, clock, settled)
+    marks = None if found.saturated is None else np.flatnonzero(found.saturated)
+    marks = None if marks is None else marks.astype(np.uint32)
+    arrays = found.cost, found.outputs, found.hits
+    plain = [None if a is None else a.astype(np.float32) for a in arrays]
+    size = 0 if found.saturated is None else len(found.saturated)
+    return head + b"".join(map(array, plain)) + NUMBER.pack(size) + array(marks)
+
+
+def read_answer(data: bytes) -> Measurement:
+    """The inverse of `answer`."""
+    reader = Reader(data)
+    timestamp, seconds, clock, settled = reader.take(_ANSWER)
+    cost, outputs, hits = reader.array(), reader.array(), reader.array()
+    size, marks = reader.number(), reader.array()
+    saturated = None
+    if marks is not None:
+        saturated = np.zeros(size, bool)
+        saturated[marks] = True
+    return Measurement(
+        cost, outputs, hits, timestamp, seconds, CLOCKS[clock], bool(settled), saturated
+    )
+
+
+def plain(data: Any) -> bytes:
+    """Plain data as JSON."""
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def read_plain(data: bytes) -> Any:
+    """The inverse of `plain`."""
+    return json.loads(data)

@@ -1,0 +1,260 @@
+"""A device at the other end of a link, with every call kept safe.
+
+A call that gets no answer in time is asked again a few times, over a new connection
+from the second time on. That is safe for all calls: reading changes nothing, and every
+change carries a number by which the other end knows that it was made already (see
+`lab.server`). What cannot be mended here is told: LinkLost if nobody answers,
+Restarted if the device has lost what it held; `lab.bench` then restores it.
+"""
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+from plexgrad.lab import messages
+from plexgrad.lab.capabilities import Capabilities
+from plexgrad.lab.device import (
+    Identity,
+    LinkCounts,
+    LinkLost,
+    Measurement,
+    Refused,
+    Restarted,
+    Shown,
+)
+from plexgrad.lab.frames import Deframer, Frame
+from plexgrad.lab.messages import NUMBER, Command, Status
+from plexgrad.lab.perturbations import Codes, Perturbations, Update
+from plexgrad.lab.transports.transport import Line
+
+
+class Remote:
+    """A device over any transport. Follows `Device` and all its optional protocols.
+
+    `timeout_s` is for the link; the time that the device says it needs for a
+    measurement is added to it. `attempts` bounds how often a call is sent.
+    """
+
+    def __init__(
+        self,
+        transport: Line,
+        timeout_s: float | int = 1.0,
+        attempts: int = 6,
+    ) -> None:
+        self.transport, self.timeout_s, self.attempts = transport, timeout_s, attempts
+        self.link = LinkCounts()
+        token = getattr(transport, "token", None)
+        self.token = token or int.from_bytes(os.urandom(4), "little") | 1
+        self._deframer = Deframer()
+        self._sequence = self._session = self._number = self._boot = 0
+        self._known: tuple[Identity, Capabilities] | None = None
+        self._about: tuple[Any, Any] = (None, None)
+        self._up = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the device declared when it was opened; before, nothing is known."""
+        return self._known[1] if self._known else Capabilities(())
+
+    def identify(self) -> Identity:
+        """Who it said it was when it was opened, or when the link last came back."""
+        if self._known is None:
+            raise LinkLost("the device must be opened first")
+        return self._known[0]
+
+    def open(self) -> None:
+        """Connect and say hello. Raises OSError if there is none, or it is taken."""
+        if not self._up:
+            self._connect()
+        self._hello(set())
+
+    def close(self) -> None:
+        """Let go of the device and the link."""
+        if self._up:
+            try:
+                frame = Frame(self._next(), self._session, Command.BYE).encode()
+                self.transport.send(frame)
+                self.transport.receive(min(self.timeout_s, 0.2))
+            except OSError:
+                pass
+        self._drop()
+
+    def __enter__(self) -> "Remote":
+        self.open()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def write_parameters(
+        self, theta: np.ndarray, index: np.ndarray | None = None
+    ) -> None:
+        where = None if index is None else index.astype(np.uint32)
+        both = messages.array(theta.astype(np.float32)) + messages.array(where)
+        self._change(Command.WRITE, both)
+
+    def read_parameters(self) -> np.ndarray:
+        reader = messages.Reader(self._ask(Command.READ, b""))
+        found = reader.array()
+        if found is None:
+            raise LinkLost("the device must answer with its parameters")
+        return found.copy()
+
+    def measure(
+        self,
+        perturbations: Perturbations,
+        shown: Shown,
+        want: str = "cost",
+        repeats: int = 1,
+    ) -> Measurement:
+        what = messages.measure(perturbations, shown, want, repeats)
+        longer = self._needs(perturbations, shown, repeats)
+        return messages.read_answer(self._ask(Command.MEASURE, what, longer))
+
+    def load_samples(self, x: np.ndarray, y: np.ndarray, key: str) -> str:
+        both = (messages.array(a.astype(np.float32)) for a in (x, y))
+        self._change(Command.LOAD, messages.text(key) + b"".join(both))
+        return key
+
+    def update(self, update: Update) -> None:
+        self._change(Command.UPDATE, messages.update(update))
+
+    def step(
+        self, update: Update | None, perturbations: Perturbations, shown: Shown
+    ) -> Measurement:
+        """Apply an update and measure, in one round trip."""
+        if update is None:
+            return self.measure(perturbations, shown)
+        what = messages.update(update) + messages.measure(perturbations, shown)
+        longer = self._needs(perturbations, shown, 1)
+        return messages.read_answer(self._change(Command.STEP, what, longer))
+
+    def _needs(self, what: Perturbations, shown: Shown, repeats: int) -> float:
+        """Seconds that a measurement takes by the device's own declaration."""
+        can = self.capabilities
+        rows = what.count_rows(shown.groups) if isinstance(what, Codes) else len(what)
+        each = can.settle_s + can.input_settle_s * max(1, shown.batch)
+        if can.sample_rate_hz:
+            each += max(1, shown.batch) / can.sample_rate_hz
+        return float(rows * repeats * each)
+
+    def _ask(self, command: int, payload: bytes, longer: float = 0.0) -> bytes:
+        return self._call(command, self._number, payload, longer)
+
+    def _change(self, command: int, payload: bytes, longer: float = 0.0) -> bytes:
+        number = self._number + 1
+        answer = self._call(command, number, payload, longer)
+        self._number = number
+        return answer
+
+    def _call(
+        self, command: int, number: int, payload: bytes, longer: float = 0.0
+    ) -> bytes:
+        """The answer to a command, which is sent again until it comes."""
+        began = time.monotonic()
+        self.link.calls += 1
+        whole = NUMBER.pack(number) + payload
+        for attempt in range(self.attempts):
+            if attempt:
+                self.link.retries += 1
+            try:
+                if not self._up:
+                    self._connect()
+                    self._hello({self._number, number})
+                reply = self._exchange(command, whole, longer)
+                if reply.code == Status.SESSION:
+                    self._hello({self._number, number})
+                    continue
+                self.link.busy_s += time.monotonic() - began
+                return self._judged(reply)
+            except LinkLost:
+                if attempt:
+                    self._drop()
+        raise LinkLost(
+            f"the device must answer within {self.timeout_s:g} s, "
+            f"got nothing {self.attempts} times from {self.transport.url}"
+        )
+
+    def _hello(self, expected: set[int]) -> None:
+        """A new session. Raises Restarted unless the last change is an expected one."""
+        for _ in range(self.attempts):
+            try:
+                payload = NUMBER.pack(self.token)
+                told = messages.read_plain(
+                    self._judged(self._exchange(Command.HELLO, payload))
+                )
+                break
+            except LinkLost:
+                self._drop()
+                self._connect()
+        else:
+            raise LinkLost(f"nobody answers at {self.transport.url}")
+        before, last = self._known, told["last"]
+        rebooted = told["boot"] != self._boot
+        self._session, self._boot = told["session"], told["boot"]
+        about = told["identity"], told["capabilities"]
+        if self._known is None or about != self._about:
+            self._about = about
+            self._known = Identity(**about[0]), Capabilities.from_json(about[1])
+        here = self._known[0]
+        if not expected or before is None:
+            self._number = last
+        elif rebooted or last not in expected:
+            self._number = last
+            raise Restarted(f"{here} has lost what it held")
+
+    def _exchange(self, command: int, payload: bytes, longer: float = 0.0) -> Frame:
+        """One request and its reply. Raises LinkLost if there is none in time."""
+        sequence = self._next()
+        frame = Frame(sequence, self._session, command, payload).encode()
+        # A zero in front ends whatever half a frame still lies in the line.
+        self.transport.send(b"\0" + frame)
+        self.link.bytes_out += len(frame) + 1
+        can = self._known and self._known[1]
+        if can and can.bytes_per_s:
+            longer += 10 * len(frame) / can.bytes_per_s
+        until = time.monotonic() + self.timeout_s + 2 * longer
+        while (left := until - time.monotonic()) > 0:
+            data = self.transport.receive(left)
+            if not data:
+                break
+            self.link.bytes_in += len(data)
+            for reply in self._deframer.feed(data):
+                if reply.code == Status.DAMAGED and not reply.sequence:
+                    raise LinkLost("the request was damaged")
+                if reply.sequence == sequence:
+                    return reply
+            self.link.damaged = self._deframer.damaged
+        raise LinkLost("no answer in time")
+
+    def _judged(self, reply: Frame) -> bytes:
+        if reply.code == Status.OK:
+            return reply.payload
+        said = reply.payload.decode(errors="replace")
+        if reply.code == Status.REFUSED:
+            raise Refused(said)
+        if reply.code == Status.BUSY:
+            raise BlockingIOError(
+                f"the device at {self.transport.url} is in use; if its host is gone, "
+                f"it is free in {said} s"
+            )
+        if reply.code == Status.SESSION:
+            raise LinkLost("the device wants another hello")
+        raise RuntimeError(f"the device failed: {said}")
+
+    def _next(self) -> int:
+        self._sequence = self._sequence % 0xFFFF + 1
+        return self._sequence
+
+    def _connect(self) -> None:
+        self.transport.open()
+        self._deframer.clear()
+        self._up = True
+        if self._known is not None:
+            self.link.reconnects += 1
+
+    def _drop(self) -> None:
+        self.transport.close()
+        self._up = False

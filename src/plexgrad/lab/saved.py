@@ -1,0 +1,147 @@
+"""What a run on a device leaves in its folder: a checkpoint, and its record."""
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from plexgrad.core.record import Record
+from plexgrad.lab.accounts import Accounts
+from plexgrad.lab.device import Identity, LinkCounts
+from plexgrad.training import checkpoint
+from plexgrad.training.train import METRICS
+
+CHECKPOINT = "checkpoint.npz"
+
+
+@dataclass
+class Course:
+    """How far a run has come: windows done, and what was scored on the way."""
+
+    window: int = 0
+    seconds: float = 0.0
+    evaluations: int = 0
+    slot: list[int] = field(default_factory=list)
+    spent: list[int] = field(default_factory=list)
+    scores: list[np.ndarray] = field(default_factory=list)
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """As a record keeps them."""
+        scores = np.asarray(self.scores, np.float32).reshape(-1, len(METRICS))
+        return {
+            "slot": np.asarray(self.slot, np.int64),
+            "evaluations": np.asarray(self.spent, np.int64),
+            **{name: scores[:, n : n + 1] for n, name in enumerate(METRICS)},
+        }
+
+
+def save(
+    folder: Path,
+    theta: np.ndarray,
+    rule: Any,
+    course: Course,
+    accounts: Accounts,
+    identity: Identity,
+) -> None:
+    """Write the checkpoint, whole or not at all."""
+    progress = {
+        "window": course.window,
+        "seconds": course.seconds,
+        "evaluations": course.evaluations,
+        "slot": np.asarray(course.slot, np.int64),
+        "spent": np.asarray(course.spent, np.int64),
+        "scores": np.asarray(course.scores, np.float32),
+        "serial": np.asarray(identity.serial),
+        **{f"account_{k}": v for k, v in accounts.arrays().items()},
+    }
+    checkpoint.save(folder / CHECKPOINT, (theta, rule), progress)
+
+
+def load(
+    folder: Path, rule: Any, accounts: Accounts, identity: Identity, link: LinkCounts
+) -> tuple[np.ndarray, Any, Course]:
+    """Parameters, the rule's state and the course of a checkpoint.
+
+    Raises ValueError if it is of a device with another serial number.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    like = (accounts.writes.astype(np.float32), rule)
+    (theta, rule), found = checkpoint.load(path, like)
+    serial = str(found["serial"])
+    if serial != identity.serial:
+        raise ValueError(
+            f"the device must have the serial number {serial!r} of {path}, "
+            f"got {identity.serial!r}; a run on another chip is another run"
+        )
+    counts = {
+        name.removeprefix("account_"): value
+        for name, value in found.items()
+        if name.startswith("account_")
+    }
+    accounts.take(counts, link)
+    course = Course(
+        int(found["window"]),
+        float(found["seconds"]),
+        int(found["evaluations"]),
+        found["slot"].tolist(),
+        found["spent"].tolist(),
+        list(found["scores"]),
+    )
+    return np.asarray(theta), rule, course
+
+
+def claim(folder: Path, record: Record, resume: bool) -> None:
+    """Write the spec before anything is sent, so that a killed run can be resumed.
+
+    Raises ValueError if the folder to resume holds another run.
+    """
+    if resume:
+        before = Record.load(folder).spec
+        was, here = (str(each["chip"]["serial"]) for each in (before, record.spec))
+        if was != here:
+            raise ValueError(
+                f"the device must have the serial number {was!r} of the run in "
+                f"{folder}, got {here!r}; a run on another chip is another run"
+            )
+        # The same chip may be found at another address, or with newer firmware.
+        asked = {**record.spec, "chip": before["chip"]}
+        both = {**before, **asked}
+        changed = [name for name in both if before.get(name) != asked.get(name)]
+        if changed:
+            raise ValueError(
+                f"{folder} must hold the run to resume; it differs in "
+                f"{', '.join(changed)}"
+            )
+        return
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    record.save(folder)
+
+
+class Stop:
+    """Ctrl-C asks; the loop stops at the next safe place. A second one is at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Callable[..., Any] | int | None = None
+
+    def __enter__(self) -> "Stop":
+        here = threading.current_thread() is threading.main_thread()
+        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = signal.signal(signal.SIGINT, self._interrupted)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

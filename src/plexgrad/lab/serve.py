@@ -1,0 +1,42 @@
+"""Put any device behind a link: TCP, a pseudo-terminal, or ZeroMQ."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from plexgrad.lab.device import Device
+from plexgrad.lab.server import Served
+from plexgrad.lab.transports.serial_port import PtyListener
+from plexgrad.lab.transports.tcp import TCPListener, host_and_port, is_public
+from plexgrad.lab.transports.transport import parts
+
+
+@contextmanager
+def serve(device: Device, at: str, public: bool = False) -> Iterator[Any]:
+    """Serve a device until the block ends; gives the listener, whose `url` leads here.
+
+    `at` is `tcp://HOST:PORT` (port 0 takes any), or `pty`. TCP has no keys, so
+    addresses that others can reach are refused unless `public`. Raises ValueError for
+    such an address, or for anything else.
+    """
+    device.open()
+    try:
+        with _listener(Served(device), at, public) as listener:
+            yield listener
+    finally:
+        device.close()
+
+
+def _listener(served: Served, at: str, public: bool) -> Any:
+    if at == "pty":
+        return PtyListener(served.connection)
+    if at.startswith("tcp:"):
+        place, _ = parts(at, {})
+        host, port = host_and_port(place)
+        if is_public(host) and not public:
+            raise ValueError(
+                "TCP has no keys: serve at 127.0.0.1 and come through an ssh tunnel, "
+                f"or with --public if you trust the network; got {at}"
+            )
+        return TCPListener(served.connection, host, port)
+    raise ValueError(f"a device is served at tcp://HOST:PORT or pty, got {at!r}")

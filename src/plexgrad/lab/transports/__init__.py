@@ -1,0 +1,1 @@
+"""What carries bytes: one file per kind of link, found by its scheme."""

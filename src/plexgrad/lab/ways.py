@@ -1,0 +1,286 @@
+r"""How a window of slots is measured and learnt from: what crosses the link decides.
+
+- `updates`: a seed and a slot range go out, costs come back, and the device applies
+  $\theta \mathrel{+}= \sum_k c_k \tilde\theta_k$ itself, with
+  $c_k = -\eta s \tilde C_k / (\tau_\theta \Delta^2)$: plain SGD on the estimate of
+  `estimators.weight_perturbation`, fused with the next measurement.
+- `codes`: the device makes the patterns; the estimator and the rule run on the host,
+  which writes the parameters.
+- `arrays`: the patterns are sent too. Works with every device, code and rule.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from plexgrad.codes import Rademacher
+from plexgrad.core import bits
+from plexgrad.core.clock import Clock
+from plexgrad.core.layout import Layout, add, scale_leaves
+from plexgrad.core.probe import Reading, Slots
+from plexgrad.estimators import WeightPerturbation
+from plexgrad.lab.bench import Bench
+from plexgrad.lab.perturbations import Codes, Update, rows_of, signal_of
+from plexgrad.lab.samples import Samples
+from plexgrad.lab.windows import Batches, Piece, Windows
+from plexgrad.training.discrete import Keys
+from plexgrad.training.rule import Rule, build_rule
+
+WAYS = ("updates", "codes", "arrays")
+MOST_ROWS = 4096
+MOST_FLOATS = 2**20
+
+
+@dataclass
+class Way(abc.ABC):
+    """One way to train; `window` measures a window and learns from it."""
+
+    bench: Bench
+    samples: Samples
+    batches: Batches
+    estimator: WeightPerturbation
+    rule: Any
+    clock: Clock
+    keys: Keys
+    updates: int
+    evaluations: int = field(default=0, init=False)
+
+    name = ""
+    sends_arrays = False
+
+    @cached_property
+    def windows(self) -> Windows:
+        """How windows are cut into calls."""
+        most = self.bench.can.max_rows or MOST_ROWS
+        if self.sends_arrays:
+            most = min(most, max(2, MOST_FLOATS // self.bench.can.parameters))
+        return Windows(self.clock, self.estimator.reference, most)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The device's parameters as leaves, in their flat order."""
+        shapes = [group.shape for group in self.bench.can.groups]
+        return Layout.of([np.zeros(shape, np.float32) for shape in shapes])
+
+    @cached_property
+    def words(self) -> tuple[int, int]:
+        """The two words that a device makes its codes from."""
+        one, other = np.asarray(bits.key_words(self.keys.code)).tolist()
+        return one, other
+
+    def window(self, number: int) -> tuple[float, int | None]:
+        """The mean cost in a window, and its first slot that was not finite, if any.
+
+        Nothing is learnt from a window with such a slot.
+        """
+        signals, costs, rest = [], [], 0.0
+        for piece in self.windows.pieces(number):
+            index = self.batches.indices(self.windows.batches(piece))
+            found = self._measured(piece, index)
+            self.evaluations += len(found)
+            reference = piece.reference(self.estimator.reference)
+            signal, cost = signal_of(found, reference, piece.groups)
+            if not piece.rest and self.estimator.reference == "baseline":
+                signal = signal - np.float32(rest)
+            else:
+                rest = cost
+                costs.append(cost)
+            signals.append(signal)
+        signal = np.concatenate(signals) if len(signals) > 1 else signals[0]
+        wrong = ~np.isfinite(signal)
+        if wrong.any():
+            first = number * self.clock.tau_theta + int(wrong.argmax())
+            return float(np.mean(costs)), first
+        self._learn(number, signal)
+        return float(np.mean(costs)), None
+
+    @abc.abstractmethod
+    def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
+        """The costs of a piece, row by row."""
+
+    @abc.abstractmethod
+    def _learn(self, number: int, signal: np.ndarray) -> None:
+        """Change the parameters by what a window's signal (tau_theta,) says."""
+
+    def flush(self) -> None:  # noqa: B027
+        """Send what waits: the device then holds all that was learnt."""
+
+    def state(self) -> Any:
+        """What the rule remembers."""
+        return ()
+
+    def restore(self, state: Any) -> None:  # noqa: B027
+        """Go on with what the rule remembered."""
+
+    def _codes(self, piece: Piece) -> Codes:
+        reference = piece.reference(self.estimator.reference)
+        amplitude, hold = self.estimator.code.amplitude, self.clock.tau_p
+        return Codes(self.words, piece.start, piece.count, amplitude, reference, hold)
+
+
+class OnDevice(Way):
+    """`updates`: seeds and costs only."""
+
+    name = "updates"
+    _pending: Update | None = None
+
+    @cached_property
+    def rates(self) -> np.ndarray:
+        """What each update's signal is multiplied by."""
+        rates = linear_rates(self.rule, self.updates)
+        if rates is None:
+            raise ValueError(f"rule must be plain sgd, got {self.rule!r}")
+        code, clock = self.estimator.code, self.clock
+        shrink = self.estimator.shrinkage(clock.patterns, self.layout)[0]
+        return -rates * shrink / (clock.tau_theta * code.power(self.layout))
+
+    def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
+        shown = self.samples.shown(index)
+        found = self.bench.step(self._pending, self._codes(piece), shown)
+        self._pending = None
+        return self.samples.costs(found)
+
+    def _learn(self, number: int, signal: np.ndarray) -> None:
+        start, count = number * self.clock.tau_theta, self.clock.tau_theta
+        codes = self._codes(Piece(start, count, 1, True))
+        coefficients = (self.rates[number] * signal).astype(np.float32)
+        self._pending = Update(codes, coefficients)
+
+    def flush(self) -> None:
+        if self._pending is not None:
+            self.bench.update(self._pending)
+            self._pending = None
+
+
+class OnHost(Way):
+    """`codes`: the device makes patterns, the host does the rest."""
+
+    name = "codes"
+    _state: Any = None
+
+    @cached_property
+    def _optimiser(self) -> Any:
+        return build_rule(self.rule, self.updates)
+
+    def state(self) -> Any:
+        if self._state is None:
+            params = self.layout.unflatten(jnp.asarray(self.bench.shadow))
+            self._state = self._optimiser.init(params)
+        return self._state
+
+    def restore(self, state: Any) -> None:
+        self._state = jax.tree.map(jnp.asarray, state)
+
+    def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
+        return self.samples.measure(self._codes(piece), index)
+
+    def _learn(self, number: int, signal: np.ndarray) -> None:
+        can, start = self.bench.can, jnp.uint32(number * self.clock.tau_theta)
+        theta, self._state = self._step(
+            jnp.asarray(self.bench.shadow), self.state(), jnp.asarray(signal), start
+        )
+        # Room for the perturbation: a pattern that is cut off at a rail misleads.
+        room = np.float32(self.estimator.code.amplitude)
+        room = np.where(can.high - can.low > 4 * room, room, np.float32(0))
+        self.bench.write(np.clip(np.asarray(theta), can.low + room, can.high - room))
+
+    @cached_property
+    def _step(self) -> Callable[[Array, Any, Array, Array], tuple[Array, Any]]:
+        """Estimator and rule, compiled: new parameters and the rule's new state."""
+        shrinkage = self.estimator.shrinkage(self.clock.patterns, self.layout)
+
+        def step(
+            theta: Array, state: Any, signal: Array, start: Array
+        ) -> tuple[Array, Any]:
+            params = self.layout.unflatten(theta)
+            slots = Slots(start, self.clock.tau_theta, self.clock.tau_p, self.clock)
+            probe = self.estimator.ask(self.keys.code, slots, params)
+            told = self.estimator.tell(probe, Reading(jnp.float32(0), signal))
+            gradient = scale_leaves(told, shrinkage)
+            update, state = self._optimiser.update(gradient, state, params)
+            return self.layout.flatten(add(params, update)), state
+
+        return jax.jit(step)
+
+
+class ByArrays(OnHost):
+    """`arrays`: the patterns themselves are sent."""
+
+    name = "arrays"
+    sends_arrays = True
+
+    def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
+        patterns = np.asarray(self._patterns(jnp.uint32(piece.start), piece.count))
+        reference = piece.reference(self.estimator.reference)
+        return self.samples.measure(rows_of(patterns, reference, piece.groups), index)
+
+    @cached_property
+    def _patterns(self) -> Callable[[Array, int], Array]:
+        def patterns(start: Array, count: int) -> Array:
+            slots = Slots(start, count, self.clock.tau_p, self.clock)
+            probe = self.estimator.ask(self.keys.code, slots, self.like)
+            return self.layout.flatten(probe.patterns())
+
+        return jax.jit(patterns, static_argnums=1)
+
+    @cached_property
+    def like(self) -> Any:
+        """Parameters of the layout, of any value."""
+        return self.layout.unflatten(jnp.zeros(self.layout.size, jnp.float32))
+
+
+def linear_rates(rule: Any, updates: int) -> np.ndarray | None:
+    """The learning rate of every update if the rule is plain SGD, else None."""
+    if not isinstance(rule, Rule) or rule.name != "sgd":
+        return None
+    options = dict(rule.options)
+    if options.keys() != {"learning_rate"}:
+        return None
+    # One parameter, at gradient 1: what SGD takes away is its rate, schedule included.
+    optimiser = rule.build(updates)
+    one = jnp.ones(1, jnp.float32)
+
+    def turn(state: Any, _: None) -> tuple[Any, Array]:
+        change, state = optimiser.update(one, state, one)
+        return state, -jnp.asarray(change)[0]
+
+    _, rates = jax.lax.scan(turn, optimiser.init(one), None, length=updates)
+    return np.asarray(rates)
+
+
+def chosen(wanted: str, bench: Bench, estimator: WeightPerturbation, rule: Any) -> type:
+    """The way that sends least, or the one that is wanted.
+
+    Raises ValueError, saying why, if the device cannot go that way.
+    """
+    can, code = bench.can, estimator.code
+    reasons: dict[str, str] = {"arrays": ""}
+    reasons["codes"] = (
+        f"it needs a Rademacher code, got {type(code).__name__}"
+        if type(code) is not Rademacher
+        else "the device makes no rademacher codes"
+        if "rademacher" not in can.makes_codes
+        else ""
+    )
+    reasons["updates"] = reasons["codes"] or (
+        "the device applies no updates"
+        if not can.applies_updates
+        else "the device gives outputs, not costs"
+        if "cost" not in can.returns
+        else "it needs the rule sgd without momentum"
+        if linear_rates(rule, 1) is None
+        else ""
+    )
+    ways = {way.name: way for way in (OnDevice, OnHost, ByArrays)}
+    if wanted != "auto":
+        if reasons[wanted]:
+            raise ValueError(f"crossing must not be {wanted!r}: {reasons[wanted]}")
+        return ways[wanted]
+    return next(way for name, way in ways.items() if not reasons[name])

@@ -1,0 +1,138 @@
+"""What is inside a frame comes out as it went in, in as few bytes as can be."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plexgrad.lab import messages
+from plexgrad.lab.capabilities import Capabilities, Knobs
+from plexgrad.lab.device import Measurement, Shown
+from plexgrad.lab.messages import Reader
+from plexgrad.lab.perturbations import REFERENCES, Codes, Update
+
+codes = st.builds(
+    Codes,
+    st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
+    st.integers(0, 2**31),
+    st.integers(1, 1000),
+    st.floats(2**-9, 1.0, width=32),
+    st.sampled_from(REFERENCES),
+    st.integers(1, 100),
+)
+
+
+@given(codes)
+def test_codes_are_26_bytes(what):
+    data = messages.codes(what)
+    assert len(data) == 26
+    assert messages.read_codes(Reader(data)) == what
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        np.arange(7, 39, dtype=np.uint32)[None],
+        np.array([[3, 1], [70000, 2]], np.uint32),
+        np.array([[3, 4], [8, 9]], np.uint32),
+    ],
+)
+def test_held_samples_by_number(index):
+    data = messages.shown(Shown(handle="train", index=index))
+    found = messages.read_shown(Reader(data))
+    np.testing.assert_array_equal(found.index, index)
+    assert found.handle == "train"
+
+
+def test_a_run_of_samples_is_a_few_bytes():
+    run = np.arange(100, 132, dtype=np.uint32)[None]
+    assert len(messages.shown(Shown(handle="train", index=run))) < 30
+
+
+def test_measurements_and_answers():
+    x = np.random.default_rng(0).random((2, 3, 4), np.float32)
+    rows = np.ones((4, 5), np.float32)
+    what = messages.measure(rows, Shown(x, x), "outputs", 7)
+    found, shown, want, repeats = messages.read_measure(Reader(what))
+    np.testing.assert_array_equal(found, rows)
+    np.testing.assert_array_equal(shown.x, x)
+    assert (want, repeats) == ("outputs", 7)
+    marks = np.array([False, True, False])
+    answer = Measurement(
+        np.float32([1, 2]),
+        None,
+        np.float32([3, 4]),
+        5.5,
+        0.25,
+        "measured",
+        False,
+        marks,
+    )
+    back = messages.read_answer(messages.answer(answer))
+    np.testing.assert_array_equal(back.cost, answer.cost)
+    np.testing.assert_array_equal(back.hits, answer.hits)
+    np.testing.assert_array_equal(back.saturated, marks)
+    assert back.outputs is None
+    assert (back.timestamp, back.device_seconds, back.clock, back.settle_ok) == (
+        5.5,
+        0.25,
+        "measured",
+        False,
+    )
+
+
+def test_updates():
+    update = Update(Codes((1, 2), 3, 4, 0.5), np.arange(4, dtype=np.float32))
+    back = messages.read_update(Reader(messages.update(update)))
+    assert back.codes == update.codes
+    np.testing.assert_array_equal(back.coefficients, update.coefficients)
+    with pytest.raises(ValueError, match=r"coefficients must have shape \(4,\)"):
+        Update(update.codes, np.zeros(3, np.float32))
+
+
+@given(st.binary(max_size=60))
+def test_a_payload_that_is_not_one_is_refused(data):
+    for read in (messages.read_measure, messages.read_update):
+        try:
+            read(Reader(data))
+        except ValueError:
+            continue
+
+
+def test_capabilities_survive_json():
+    can = Capabilities(
+        (
+            Knobs((2, 3), -1, 1, 0.25, "V", start=(-0.5, 0.5)),
+            Knobs((3,), 0, 5, name="b"),
+        ),
+        inputs=4,
+        makes_codes=("rademacher",),
+    )
+    assert Capabilities.from_json({**can.to_json(), "of a later version": 1}) == can
+    assert can.parameters == 9
+    assert can.where(2) == "weights[2] (V)"
+    assert can.where(7) == "b[1]"
+    np.testing.assert_array_equal(
+        can.held(np.array([-2, 0.1, 0.13, 2, 0.9, -0.37, 4.5, 6, 1], np.float32)),
+        np.float32([-1, 0, 0.25, 1, 1, -0.25, 4.5, 5, 1]),
+    )
+
+
+@pytest.mark.usefixtures("own_complaints")
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Knobs((3,), 1, 1), "high must be above low=1, got 1"),
+        (lambda: Knobs((3,), 0, 1, 2), "step must be at most the range 1, got 2"),
+        (lambda: Knobs((3,), 0, 1, start=(0, 2)), r"start must lie in \[0, 1\]"),
+        (lambda: Knobs((0,), 0, 1), "shape must be an integer of at least 1, got 0"),
+        (lambda: Capabilities((), returns=("hits",)), "returns must hold cost or"),
+        (lambda: Capabilities((), max_rows=-1), "max_rows must be at least 0, got -1"),
+        (lambda: Capabilities((), fused=True), "fused must come with applies_updates"),
+        (lambda: Codes((0, 0), 0, 0, 0.1), "count must be an integer of at least 1"),
+        (lambda: Codes((0, 0), 0, 1, 0.0), "amplitude must be above 0, got 0"),
+    ],
+)
+def test_complaints(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()
