@@ -6,15 +6,16 @@ measures one scalar, the cost, and lets every parameter recover its own gradient
 
 from importlib.metadata import version
 
-from plexgrad import chips, codes, data, estimators, nets
+from plexgrad import chips, codes, data, estimators, nets, timing
 from plexgrad.chips import grad, value_and_grad
 from plexgrad.core.clock import Clock
 from plexgrad.core.record import Record
-from plexgrad.training import Progress, Rule, rerun, train
+from plexgrad.training import Analog, Progress, Rule, rerun, train
 
 __version__ = version("plexgrad")
 
 __all__ = [
+    "Analog",
     "Clock",
     "Progress",
     "Record",
@@ -26,6 +27,7 @@ __all__ = [
     "grad",
     "nets",
     "rerun",
+    "timing",
     "train",
     "value_and_grad",
 ]

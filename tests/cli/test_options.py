@@ -86,6 +86,10 @@ def test_another_rule_keeps_the_rate():
         ("cnn", "cifar-10", {"kind": "CNN", "shape": [32, 32, 3]}),
         ("cnn", "mnist", {"kind": "CNN", "shape": [28, 28, 1]}),
         ("vgg-2", "mnist", {"kind": "CNN", "dense": [8, 8, 10]}),
+        ("rnn-5", "parity-3", {"kind": "RNN", "steps": 3, "sizes": [1, 5, 1]}),
+        ("rnn-9", "mnist", {"kind": "RNN", "steps": 28, "sizes": [28, 9, 10]}),
+        ("rnn-9", "waveforms", {"kind": "RNN", "steps": 32, "sizes": [1, 9, 4]}),
+        ("ssm-3-9", "waveforms", {"kind": "SSM", "steps": 32, "sizes": [1, 3, 9, 4]}),
     ],
 )
 def test_a_net_in_words(text, task, made):
@@ -93,7 +97,22 @@ def test_a_net_in_words(text, task, made):
     assert found | made == found
 
 
-@pytest.mark.parametrize("text", ["64", "64-", "64-x-10", "vgg", "vgg-x", "", "cnn"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "64",
+        "64-",
+        "64-x-10",
+        "vgg",
+        "vgg-x",
+        "",
+        "cnn",
+        "rnn",
+        "rnn-x",
+        "rnn-",
+        "ssm-8",
+    ],
+)
 def test_a_net_that_makes_no_sense_is_refused(text):
     with pytest.raises(ValueError, match=f"net must be .* got '{text}'"):
         network(text, preset("digits"))

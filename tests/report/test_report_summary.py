@@ -25,6 +25,22 @@ def test_lines_say_the_essentials(make_record):
     assert all(len(line) < 100 and "\n" not in line for line in lines)
 
 
+def test_effects_are_named_with_their_strengths(make_record):
+    record = make_record(points=9)
+    inside = {"kind": "CostNoise", "chip": record.spec["chip"], "sigma": 0.01}
+    record.spec["chip"] = {
+        **{"kind": "Quantised", "chip": inside, "bits": 6},
+        **{"low": -4.0, "high": 4.0, "stochastic": True, "perturbed": False},
+    }
+    expected = ["cost noise (sigma 0.01)", "quantised (bits 6, low -4, high 4, "]
+    expected[1] += "stochastic)"
+    assert to_json_summary(record)["effects"] == expected
+    assert [line.split(maxsplit=1) for line in summary_lines(record)[1:3]] == [
+        ["effects", expected[0]],
+        ["effects", expected[1]],
+    ]
+
+
 def test_warnings_come_first(make_record):
     lines = summary_lines(make_record(points=9, diverged={"10": 512, "2": 256}))
     assert lines[0].startswith(

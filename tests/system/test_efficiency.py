@@ -19,8 +19,8 @@ def said(script, *arguments):
 
 def test_rows_are_saved_as_they_come_and_not_made_again(tmp_path):
     out = tmp_path / "efficiency.json"
-    arguments = ("--quick", "--task", "nist7x7", "--out", out, "--rows", "Grid 4x4")
-    assert "nist7x7: Grid 4x4" in said("efficiency.py", *arguments)
+    arguments = ("--quick", "--task", "nist7x7", "--out", out, "--rows", "RankOne")
+    assert "nist7x7: RankOne" in said("efficiency.py", *arguments)
     (row,) = json.loads(out.read_text())["rows"]
     assert len(row["final"]) == len(row["reached"]) == 2
     assert row["evaluations"] == row["at"][-1] <= 8192
@@ -30,8 +30,8 @@ def test_rows_are_saved_as_they_come_and_not_made_again(tmp_path):
             expected = reached / row["evaluations_per_s"]
             assert seconds == pytest.approx(expected)
     again = said("efficiency.py", *arguments)
-    assert "nist7x7: Grid 4x4" not in again
-    assert "| Grid 4x4 | 16 | 0.02 |" in again
+    assert "nist7x7: RankOne" not in again
+    assert "| RankOne | 16 | 0.02 |" in again
     assert again == said("efficiency.py", "--show", "--out", out)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from plexgrad import __version__
-from plexgrad.cli import data, doctor, report, train
+from plexgrad.cli import chip, data, doctor, report, study, time, train, tune
 from plexgrad.training.processes import leave
 
 app = typer.Typer(
@@ -20,8 +20,12 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("report")(report.report)
+app.command("study")(study.study)
+app.command("time")(time.time)
+app.command("tune")(tune.tune)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
+app.add_typer(chip.app, name="chip")
 
 
 def _version(show: bool) -> bool:

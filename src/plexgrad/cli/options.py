@@ -10,15 +10,28 @@ from typing import Any
 
 import jax
 
+from plexgrad.chips.naming import NONE, around, peeled, table
 from plexgrad.core.record import Record
-from plexgrad.core.spec import to_spec
+from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.core.validate import positive_int
 from plexgrad.nets import CNN
 from plexgrad.training import processes
-from plexgrad.training.specs import PARTS, kinds, preset
+from plexgrad.training.specs import PARTS, analog_preset, kinds, preset
 
 TAGS = ("kind", "name", "schedule")
 """Entries that say what a table is; with another one, the other entries fall."""
+
+RECURRENT = {"rnn": ("RNN", 1), "ssm": ("SSM", 2)}
+"""Recurrent nets, and how many sizes between inputs and outputs they are named by."""
+
+ROWS = {
+    "digits": 8,
+    "nist7x7": 7,
+    "mnist": 28,
+    "fashion-mnist": 28,
+    "cifar-10": 32,
+}
+"""Images that a recurrent net reads row by row; of other tasks, number by number."""
 
 
 def use_devices(count: int | None) -> None:
@@ -67,10 +80,13 @@ def is_record(path: Path) -> bool:
     return path.is_dir() or path.suffix == ".json"
 
 
-def starting_spec(task: str | None, file: Path | None) -> dict[str, Any]:
+def starting_spec(
+    task: str | None, file: Path | None, analog: bool = False
+) -> dict[str, Any]:
     """The preset of a task, overlaid with a file's entries; a file may name the task.
 
-    A record holds everything, so no preset is laid under it. Raises ValueError if
+    `analog` asks for the task's settings for analog time. A record holds everything, so
+    no preset is laid under it. Raises ValueError if
     neither says which task to train.
     """
     found = {} if file is None else read_spec(file)
@@ -81,6 +97,8 @@ def starting_spec(task: str | None, file: Path | None) -> dict[str, Any]:
         raise ValueError("a task must be given: plexgrad train TASK, or --spec FILE")
     whole = file is not None and is_record(file)
     base = {} if whole else preset(name)
+    if analog and not whole:
+        base = merge(base, analog_preset(name))
     return merge(base, found) | {"task": named}
 
 
@@ -103,9 +121,9 @@ def _of_one_kind(old: Any, value: Any) -> bool:
 
 
 def network(text: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The net that `--net` names: "64-32-10", "cnn" (paper A's), or "vgg-4".
+    """The net that `--net` names: "64-32-10", "cnn", "vgg-4", "rnn-16" or "ssm-8-16".
 
-    Raises ValueError for anything else.
+    Of recurrent nets only inner sizes are named. Raises ValueError for anything else.
     """
     old = spec["chip"]["net"]
     task = spec["task"]["name"]
@@ -119,21 +137,46 @@ def network(text: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     if head == "vgg" and tail.isdigit():
         return to_spec(CNN.vgg(int(tail)))
     sizes = text.split("-")
+    kind, count = RECURRENT.get(head, ("", 0))
+    if count and len(sizes) == count + 1 and all(s.isdigit() for s in sizes[1:]):
+        return _recurrent(kind, [int(size) for size in sizes[1:]], old, task)
     if len(sizes) < 2 or not all(size.isdigit() for size in sizes):
         raise ValueError(
-            f"net must be sizes joined by dashes, cnn, or vgg-D, got {text!r}"
+            "net must be sizes joined by dashes, cnn, vgg-D, rnn-HIDDEN or "
+            f"ssm-MODES-HIDDEN, got {text!r}"
         )
     kept = old if old.get("kind") == "MLP" else {"kind": "MLP", "activation": "relu"}
     return {**kept, "sizes": [int(size) for size in sizes]}
 
 
+def _recurrent(
+    kind: str, inner: list[int], old: Mapping[str, Any], task: str
+) -> dict[str, Any]:
+    """A recurrent net for what another net is for, with its settings if of one kind."""
+    net = from_spec(old, kinds())
+    steps = net.repeats if net.repeats > 1 else ROWS.get(task, net.inputs)
+    kept = old if old.get("kind") == kind else {"kind": kind}
+    sizes = [net.inputs // steps, *inner, net.outputs]
+    return {**kept, "steps": steps, "sizes": sizes}
+
+
 def with_options(spec: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec with every option that was given (is not None) put in its place."""
+    """The spec with every option that was given (is not None) put in its place.
+
+    Options of the network reach the chip inside all effects; `effect` replaces these.
+    """
     given = {key: value for key, value in options.items() if value is not None}
     spec = merge(spec, {})
     for part in PARTS:
         if not isinstance(spec.get(part, {}), Mapping):
             raise ValueError(f"{part} must be a table, got {spec[part]!r}")
+    chip, effects = peeled(spec.get("chip", {}))
+    if chip:
+        spec["chip"] = dict(chip)
+    asked = spec.pop("effects", None)
+    asked = given.pop("effect", None) or asked
+    if asked is not None:
+        effects = [] if list(asked) == [NONE] else [table(text) for text in asked]
     if "slots" in given and isinstance(spec.get("points"), list):
         spec["points"] = max(1, len(spec["points"]) - 1)
     if "net" in given:
@@ -149,12 +192,15 @@ def with_options(spec: dict[str, Any], options: Mapping[str, Any]) -> dict[str, 
         "tau_p": ("clock", "tau_p"),
         "tau_x": ("clock", "tau_x"),
         "tau_theta": ("clock", "tau_theta"),
+        "tau_hp": ("dynamics", "tau_hp"),
     }
     if "estimator" in given:
         spec["estimator"] = _turned(spec["estimator"], given.pop("estimator"))
     if "code" in given:
         code = _turned(spec["estimator"].get("code", {}), given.pop("code"))
         spec["estimator"] = {**spec["estimator"], "code": code}
+    if given.pop("analog", False) or "tau_hp" in given:
+        spec = _analog(spec, given)
     rates = dict(spec["rule"].get("options", {}))
     rate = rates.get("learning_rate")
     if "rule" in given and given["rule"] != spec["rule"].get("name"):
@@ -168,7 +214,20 @@ def with_options(spec: dict[str, Any], options: Mapping[str, Any]) -> dict[str, 
         spec["rule"] = {**spec["rule"], "options": rates}
     for key, value in given.items():
         _put(spec, places.get(key, (key,)), value)
+    if effects:
+        spec["chip"] = around(spec.get("chip", {}), effects)
     return spec
+
+
+def _analog(spec: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec in analog time, where the cost is read as it is."""
+    old = spec.get("dynamics")
+    estimator = dict(spec["estimator"])
+    for name, value in (("reference", "direct"), ("shrink", "none")):
+        if name in estimator and name not in given:
+            estimator[name] = value
+    dynamics = old if isinstance(old, Mapping) else {"kind": "Analog"}
+    return {**spec, "estimator": estimator, "dynamics": dynamics}
 
 
 def _turned(table: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -7,16 +7,27 @@ from typing import Annotated
 import typer
 
 from plexgrad.core.record import Record
-from plexgrad.report import summary_lines, to_json_summary, write_metrics, write_page
+from plexgrad.core.study_result import StudyResult
+from plexgrad.report import (
+    study_lines,
+    summary_lines,
+    to_json_summary,
+    write_metrics,
+    write_page,
+    write_study_page,
+)
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or a study.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON.")
     ] = False,
 ) -> None:
-    """Write report.html and metrics.csv from a run's record, and sum it up."""
+    """Write report.html (and a run's metrics.csv) from what a folder holds, again."""
+    if (folder / "result.json").is_file():
+        draw_study(StudyResult.load(folder), folder, as_json)
+        return
     record = Record.load(folder)
     if not record.final:
         raise ValueError(
@@ -36,3 +47,14 @@ def draw(record: Record, folder: Path, as_json: bool) -> None:
     for line in summary_lines(record):
         typer.echo(line)
     typer.echo(f"{'report':<16}{page}")
+
+
+def draw_study(result: StudyResult, folder: Path, as_json: bool) -> None:
+    """Write the page of a study into its folder, and print what it found."""
+    page = write_study_page(result, folder)
+    if as_json:
+        typer.echo(json.dumps({**result.to_json(), "folder": str(folder)}))
+        return
+    for line in study_lines(result):
+        typer.echo(line)
+    typer.echo(f"{'report':<14}{page}")

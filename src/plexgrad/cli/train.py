@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from plexgrad import codes
+from plexgrad.chips.naming import help_lines
 from plexgrad.cli.options import (
     join_processes,
     starting_spec,
@@ -13,6 +15,7 @@ from plexgrad.cli.options import (
 )
 from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen, show
+from plexgrad.cli.trace import draw_start, refuse_untraceable
 from plexgrad.core.record import Record
 from plexgrad.training import processes
 from plexgrad.training import train as run
@@ -38,18 +41,28 @@ def train(
     ] = None,
     net: Annotated[
         str | None,
-        _option("64-32-10 (an MLP), cnn (paper A's), or vgg-D (paper B's).", MODEL),
+        _option(
+            "64-32-10 (an MLP), cnn (paper A's), vgg-D (paper B's), rnn-HIDDEN or "
+            "ssm-MODES-HIDDEN.",
+            MODEL,
+        ),
     ] = None,
     activation: Annotated[
         str | None, _option("sigmoid, tanh or relu, between layers.", MODEL)
     ] = None,
     cost: Annotated[str | None, _option("mse or cross_entropy.", MODEL)] = None,
+    effect: Annotated[
+        list[str] | None,
+        _option(
+            "An imperfection of the chip, by its strength or by NAME:FIELD=VALUE,...; "
+            "repeat it for more, the innermost first. none takes all away.\n\n"
+            + "\n\n".join(help_lines()),
+            MODEL,
+        ),
+    ] = None,
     code: Annotated[
         str | None,
-        _option(
-            "Rademacher, RankOne, Grid, Walsh, Sequential, Sinusoid or Gaussian.",
-            METHOD,
-        ),
+        _option(f"{', '.join(codes.__all__)}.", METHOD),
     ] = None,
     amplitude: Annotated[
         float | None, _option("Perturbation amplitude of the code.", METHOD)
@@ -59,7 +72,7 @@ def train(
     ] = None,
     reference: Annotated[
         str | None,
-        _option("baseline (C - C0) or antithetic (C+ - C-) / 2.", METHOD),
+        _option("baseline (C - C0), antithetic (C+ - C-) / 2, or direct.", METHOD),
     ] = None,
     shrink: Annotated[
         str | None, _option("none, norm (paper B) or mmse.", METHOD)
@@ -71,6 +84,10 @@ def train(
         float | None,
         _option("Learning rate (of the mean estimate, whatever tau_theta).", METHOD),
     ] = None,
+    analog: Annotated[
+        bool,
+        _option("Continuous time: filters, and no rest.", METHOD, "--analog"),
+    ] = False,
     slots: Annotated[
         int | None, _option("Measurements of the perturbed cost per seed.", TIME)
     ] = None,
@@ -81,7 +98,11 @@ def train(
         int | None, _option("Slots that one sample (or batch) is held.", TIME)
     ] = None,
     tau_theta: Annotated[
-        int | None, _option("Slots integrated before each update.", TIME)
+        int | None,
+        _option("Slots integrated before each update; analog: of the low-pass.", TIME),
+    ] = None,
+    tau_hp: Annotated[
+        float | None, _option("Analog: slots of the high-pass on the cost.", TIME)
     ] = None,
     batch: Annotated[int | None, _option("Samples shown together.", TIME)] = None,
     sampling: Annotated[
@@ -100,11 +121,7 @@ def train(
     ] = None,
     shard: Annotated[
         str,
-        _option(
-            "What devices share: seeds, also the slots of a seed, or auto (slots on "
-            "accelerators).",
-            MACHINES,
-        ),
+        _option("What devices share: seeds, slots too, or auto (as fits).", MACHINES),
     ] = "auto",
     loop: Annotated[
         str,
@@ -163,6 +180,9 @@ def train(
     out: Annotated[
         Path | None, _option("Folder of the run; default: runs/TASK.", FILES)
     ] = None,
+    trace: Annotated[
+        int | None, _option("Analog: draw the first N slots, traces.png.", FILES)
+    ] = None,
     data: Annotated[
         Path | None,
         _option("Folder with the data files; default: $PLEXGRAD_DATA.", FILES),
@@ -181,6 +201,7 @@ def train(
         "net": net,
         "activation": activation,
         "cost": cost,
+        "effect": effect or None,
         "code": code,
         "amplitude": amplitude,
         "estimator": estimator,
@@ -189,9 +210,11 @@ def train(
         "rule": rule,
         "eta": eta,
         "slots": slots,
+        "analog": analog or None,
         "tau_p": tau_p,
         "tau_x": tau_x,
         "tau_theta": tau_theta,
+        "tau_hp": tau_hp,
         "batch": batch,
         "sampling": sampling,
         "seeds": seeds,
@@ -212,8 +235,9 @@ def train(
         if source is not None:
             _refuse_beside("--from", {"spec": spec})
         file = spec if source is None else source
-        settings = {"key": 0, "backpropagation": True} | starting_spec(task, file)
-        settings = with_options(settings, options)
+        start = starting_spec(task, file, analog)
+        start = {"key": 0, "backpropagation": True} | start
+        settings = with_options(start, options)
         folder = out or _free(Path("runs") / str(settings["task"]["name"]))
         _refuse_taken(folder)
         return settings, str(folder)
@@ -226,6 +250,7 @@ def train(
     if explain_:
         show({"task": settings["task"]["name"], **explain(**arguments)}, as_json)
         return
+    refuse_untraceable(arguments, trace)
     going_on = resume is not None
     screen = Screen(quiet or not first)
     try:
@@ -249,6 +274,7 @@ def train(
         ) from error
     if first:
         draw(record, folder, as_json)
+        draw_start(arguments, trace, folder)
 
 
 def _free(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from plexgrad.core.clock import MAX_SLOTS
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
-from plexgrad.core.layout import Layout, add, cosine, scale
+from plexgrad.core.layout import Layout, add, cosine, scale, scale_leaves
 from plexgrad.core.probe import Moment, Reading, Slots
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
@@ -175,14 +175,15 @@ class Loop:
     def _write(
         self, state: State, gradient: PyTree, window: UInt32[Array, ""], keys: Keys
     ) -> State:
-        gradient = scale(gradient, self._shrinkage(state.params))
+        gradient = scale_leaves(gradient, self._shrinkage(state.params))
         update, rule = self.rule.update(gradient, state.rule, state.params)
-        held = jnp.uint32(self.plan.clock.tau_theta)
-        at = Moment((window + jnp.uint32(1)) * held, held)
+        span = self.plan.clock.tau_theta
+        held = jnp.uint32(span)
+        at = Moment((window + jnp.uint32(1)) * held, held, span)
         params = self.chip.write(state.params, update, keys.noise, at)
         return state._replace(params=params, rule=rule)
 
-    def _shrinkage(self, params: PyTree) -> float:
+    def _shrinkage(self, params: PyTree) -> tuple[float, ...]:
         patterns = self.plan.clock.patterns
         return self.estimator.shrinkage(patterns, Layout.of(params))
 

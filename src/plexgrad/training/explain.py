@@ -8,12 +8,14 @@ from typing import Any
 import jax
 
 from plexgrad.chips import Simulated
+from plexgrad.chips.effect import effects
 from plexgrad.chips.engine import Work
 from plexgrad.chips.engines import bids, choose
+from plexgrad.chips.naming import name_of, spelled
 from plexgrad.core.clock import Clock
 from plexgrad.core.layout import Layout
-from plexgrad.estimators import WeightPerturbation
 from plexgrad.training import fused
+from plexgrad.training.analog import resolved
 from plexgrad.training.order import Order
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run
@@ -29,6 +31,7 @@ def explain(
     clock: Clock | None = None,
     batch: int = 1,
     loop: fused.LoopName = "auto",
+    dynamics: Any = "discrete",
     **others: Any,
 ) -> dict[str, str]:
     """What `train` would do with the same arguments, as named sentences in plain text.
@@ -36,12 +39,13 @@ def explain(
     Raises what `train` raises for arguments that cannot work together.
     """
     clock = clock or Clock()
+    filters, estimator = resolved(dynamics, estimator, clock)
     order = Order(len(data.x_train), batch, others.get("sampling", "epoch"))
     run = Run(
         chip,
         data,
         estimator,
-        build_rule(rule, clock.updates(slots)),
+        build_rule(rule, slots if filters else clock.updates(slots)),
         clock,
         order,
         slots,
@@ -50,14 +54,17 @@ def explain(
         [],
         shard=others.get("shard", "auto"),
         given=rule,
+        dynamics=filters,
     )
-    made = run.loop(estimator)
+    made = run.own_loop
     plan = made.plan
     layout = Layout.of(jax.eval_shape(chip.init, run.key))
-    each = estimator.evaluations(clock, slots)
+    each = estimator.evaluations(run.beat, slots)
     name = fused.chosen(loop, None, made, rule, data, each, run.seeds)
     needs = fused.obstacle(made, rule, data.x_train.size)
-    if name == "fused":
+    if filters:
+        why = f"analog, slot by slot, tau_hp {filters.tau_hp:g}"
+    elif name == "fused":
         why = "one compiled function runs the whole loop"
     elif needs:
         why = f"the fused loop would need {needs}"
@@ -71,9 +78,16 @@ def explain(
         "chunks": f"{plan.per_window} per update, of {plan.chunk} slots on "
         f"{plan.groups} batch(es) of {batch}",
     }
-    if isinstance(chip, Simulated) and isinstance(estimator, WeightPerturbation):
+    engined = getattr(estimator, "reference", "direct") != "direct"
+    bare = effects(chip)[0].chip if effects(chip) else chip
+    if around := spelled(chip):
+        told["effects"] = f"{' '.join(around)}, the innermost first"
+    if altering := [name_of(each) for each in effects(chip) if each.alters]:
+        verb = "changes" if len(altering) == 1 else "change"
+        told["engine"] = f"materialised: {', '.join(altering)} {verb} what it simulates"
+    elif isinstance(bare, Simulated) and engined:
         work = Work(
-            chip.net,
+            bare.net,
             estimator.code,
             layout,
             estimator.reference,
@@ -81,7 +95,7 @@ def explain(
             plan.groups,
             batch,
         )
-        told |= engines(work, chip.engine)
+        told |= engines(work, bare.engine)
     return told
 
 

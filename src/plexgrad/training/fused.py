@@ -77,20 +77,22 @@ def descent(rule: Any) -> Descent | None:
     return Descent(rate, momentum, bool(nesterov))
 
 
-def obstacle(loop: Loop, rule: Any, values: int) -> str | None:
+def obstacle(loop: Any, rule: Any, values: int) -> str | None:
     """What the fused loop would need to make this run, in words, or None.
 
     `rule` is the one that was given, `values` the size of the training inputs.
     """
     chip, estimator = loop.chip, loop.estimator
+    if type(loop) is not Loop:
+        return "discrete dynamics"
     if type(chip) is not Simulated or chip.engine != "auto":
         return "a Simulated chip with the engine left to 'auto'"
     if type(chip.net) is not MLP:
         return "an MLP"
     if type(chip.cost) not in (MSE, CrossEntropy):
         return "the cost MSE or CrossEntropy"
-    if type(estimator) is not WeightPerturbation:
-        return "the estimator WeightPerturbation"
+    if type(estimator) is not WeightPerturbation or estimator.reference == "direct":
+        return "the estimator WeightPerturbation, and a baseline or antithetic pairs"
     if type(estimator.code) is not Rademacher:
         return "the code Rademacher"
     if descent(rule) is None:
@@ -107,7 +109,7 @@ def obstacle(loop: Loop, rule: Any, values: int) -> str | None:
 def chosen(
     name: LoopName,
     kept: str | None,
-    loop: Loop,
+    loop: Any,
     rule: Any,
     data: Dataset,
     evaluations: int,
@@ -286,7 +288,7 @@ def setting_of(loop: Loop, rule: Any, packing: Packing) -> Setting:
         per_segment=plan.per_segment,
         per_window=plan.per_window,
         rate=float(plain.rate),
-        shrinkage=float(estimator.shrinkage(clock.patterns, layout_of(loop))),
+        shrinkage=estimator.shrinkage(clock.patterns, layout_of(loop))[0],
         momentum=float(plain.momentum or 0.0),
         with_momentum=plain.momentum is not None,
         nesterov=plain.nesterov,

@@ -13,6 +13,7 @@ from jaxtyping import Array, PyTree
 from plexgrad.core.clock import Clock
 from plexgrad.core.probe import GradientProbe
 from plexgrad.data import Dataset
+from plexgrad.training.analog import AnalogLoop
 from plexgrad.training.devices import Split
 from plexgrad.training.discrete import Keys, Loop, window_cosine
 from plexgrad.training.processes import fetch
@@ -28,7 +29,7 @@ ANGLE_SHARE = 0.05
 class Scores:
     """Cost and accuracy of all seeds on the training and the test set."""
 
-    def __init__(self, loop: Loop, data: Dataset, split: Split) -> None:
+    def __init__(self, loop: Loop | AnalogLoop, data: Dataset, split: Split) -> None:
         self.score = split.over_seeds(scorer(loop.chip), 2, 2)
         count = len(data.x_train)
         shown = np.linspace(0, count - 1, min(count, TRAIN_SCORED)).round().astype(int)
@@ -46,13 +47,14 @@ class Scores:
 class Angles:
     """Cosine between what a window estimates and the exact gradient, for all seeds.
 
+    In analog time, of the running estimate and the gradient of what it has seen.
     Measured at every so many points that the run's slots bound what it costs; NaN
     elsewhere, and where the chip cannot tell its exact gradient.
     """
 
     def __init__(
         self,
-        loop: Loop,
+        loop: Loop | AnalogLoop,
         exact: Loop,
         clock: Clock,
         slots: int,
@@ -71,18 +73,20 @@ class Angles:
     @cached_property
     def measure(self) -> Any:
         """The compiled measurement; never compiled where none is wanted."""
-        angle = window_cosine(self.loop, self.exact)
+        loop, exact = self.loop, self.exact
 
-        def turned(params: PyTree, keys: Keys, window: Array, data: tuple) -> Array:
-            return angle(params, window, keys, data)
+        def turned(state: Any, keys: Keys, window: Array, data: tuple) -> Array:
+            if isinstance(loop, AnalogLoop):
+                return loop.cosine(exact, state, window, keys, data)
+            return window_cosine(loop, exact)(state.params, window, keys, data)
 
         return self.split.over_seeds(turned, 2, 2)
 
     def __call__(
-        self, params: PyTree, keys: Keys, data: tuple, done: int, point: int
+        self, state: Any, keys: Keys, data: tuple, done: int, point: int
     ) -> np.ndarray:
         """(seeds,) cosines after `done` chunks, at the point of this number."""
         if not self.every or point % self.every:
             return np.full(len(keys.code), np.nan, np.float32)
         window = np.uint32(done // self.loop.plan.per_window)
-        return fetch(self.measure(params, keys, window, data))
+        return fetch(self.measure(state, keys, window, data))

@@ -8,7 +8,7 @@ does not grow with the number of slots, and where a call ends changes no bit.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,11 @@ from plexgrad.core.probe import GradientProbe
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training import checkpoint, processes
+from plexgrad.training.analog import Analog, AnalogLoop, AnalogState
 from plexgrad.training.devices import Shard, Split
 from plexgrad.training.discrete import NEVER, Keys, Loop, State
 from plexgrad.training.fused import Fused, LoopName, chosen
+from plexgrad.training.history import History
 from plexgrad.training.instruments import Angles, Scores
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
@@ -35,27 +37,6 @@ from plexgrad.training.progress import Progress, Watcher
 
 CALL_S = 0.5
 """Seconds that one call of the compiled step should last."""
-
-
-@dataclass
-class History:
-    """Curves as they grow: `slot` per point, and (points, seeds) for each metric.
-
-    `slot` is appended last: a point counts once it is whole.
-    """
-
-    slot: list[int]
-    scores: list[np.ndarray]
-    cosines: list[np.ndarray]
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """As arrays, for a checkpoint."""
-        whole = len(self.slot)
-        return {
-            "slot": np.asarray(self.slot, np.int64),
-            "scores": np.asarray(self.scores[:whole], np.float32),
-            "cosines": np.asarray(self.cosines[:whole], np.float32),
-        }
 
 
 @dataclass
@@ -81,6 +62,7 @@ class Run:
     shard: Shard = "auto"
     given: Any = None
     wanted: LoopName = "auto"
+    dynamics: Analog | None = None
     used: LoopName = field(default="jax", init=False)
 
     @cached_property
@@ -96,12 +78,28 @@ class Run:
         return self.split.used
 
     @cached_property
+    def beat(self) -> Clock:
+        """The clock with the slots between two writes: analog parameters never rest."""
+        return self.clock if self.dynamics is None else replace(self.clock, tau_theta=1)
+
+    @cached_property
     def updates(self) -> int:
         """Parameter updates in the whole run."""
-        return self.clock.updates(self.slots)
+        return self.beat.updates(self.slots)
+
+    @property
+    def own_loop(self) -> Loop | AnalogLoop:
+        """The loop of one seed."""
+        exact = issubclass(self.estimator.probe, GradientProbe)
+        if self.dynamics is None or exact:
+            return self.loop(self.estimator)
+        plan = self.plan(self.estimator)
+        parts = self.chip, self.estimator, self.rule, self.order, plan
+        taus = float(self.dynamics.tau_hp), float(self.clock.tau_theta)
+        return AnalogLoop(*parts, *taus)
 
     def loop(self, estimator: AbstractEstimator) -> Loop:
-        """The loop of one seed with this estimator."""
+        """The discrete loop of one seed with this estimator."""
         exact = issubclass(estimator.probe, GradientProbe)
         workers = 1 if exact else self.split.workers
         plan = self.plan(estimator)
@@ -116,7 +114,9 @@ class Run:
         like = jax.eval_shape(self.chip.init, self.key)
         if issubclass(estimator.probe, GradientProbe):
             shown = self.order.batch * self.data.features * self.seeds
-            return Plan.make(self.clock, max(1, BLOCK_FLOATS // shown), whole=True)
+            return Plan.make(self.beat, max(1, BLOCK_FLOATS // shown), whole=True)
+        if self.dynamics is not None:
+            return Plan.make(self.beat, 1)
         window = self.clock.tau_theta
         samples = window // math.gcd(window, self.clock.tau_x)
         each = self.chip.floats(estimator, like, window, samples, self.order.batch)
@@ -145,13 +145,13 @@ class Run:
 
     def go(
         self, file: Path | None, resume: bool, every_s: float, watch: Watcher | None
-    ) -> tuple[State, History, dict[str, float]]:
+    ) -> tuple[State | AnalogState, History, dict[str, float]]:
         """Run to the end: the last state, the curves, and seconds spent.
 
         A checkpoint is written to `file` every `every_s` seconds and on
         KeyboardInterrupt; by process 0, if there are several.
         """
-        loop = self.loop(self.estimator)
+        loop = self.own_loop
         total = self.updates * loop.plan.per_window
         train = self.split.same((self.data.x_train, self.data.y_train))
         state = self.over_seeds(loop.init, 1, 0)(self.keys)
@@ -179,7 +179,7 @@ class Run:
         angle = Angles(
             loop,
             self.loop(Backpropagation()),
-            self.clock,
+            self.beat,
             self.slots,
             len(self.points),
             self.split,
@@ -200,13 +200,11 @@ class Run:
 
         try:
             while True:
-                at = done // loop.plan.per_window * self.clock.tau_theta
+                at = done // loop.plan.per_window * self.beat.tau_theta
                 if done in stops and at not in history.slot:
                     history.scores.append(score(state.params, self.keys))
                     point = len(history.slot)
-                    history.cosines.append(
-                        angle(state.params, self.keys, train, done, point)
-                    )
+                    history.cosines.append(angle(state, self.keys, train, done, point))
                     history.slot.append(at)
                     self.split.refuse_drift(state.params)
                 cost, diverged = processes.fetch((state.cost, state.diverged))
@@ -247,17 +245,19 @@ class Run:
         save()
         return (state if alone else processes.fetch(state)), history, times
 
-    def step(self, loop: Loop, state: State, train: Any, kept: str | None) -> Callable:
+    def step(
+        self, loop: Loop | AnalogLoop, state: Any, train: Any, kept: str | None
+    ) -> Callable:
         """The compiled step: from a state, a first and a last chunk to a state.
 
         `kept` is the loop that a checkpoint was made by; it is gone on with.
         """
-        each = self.estimator.evaluations(self.clock, self.slots)
+        each = self.estimator.evaluations(self.beat, self.slots)
         self.used = chosen(
             self.wanted, kept, loop, self.given, self.data, each, self.seeds
         )
         if self.used == "fused":
-            return Fused(loop, self.given, self.keys, self.data)
+            return Fused(self.loop(self.estimator), self.given, self.keys, self.data)
         step = self.over_seeds(loop.run, 2, 3, donate=True)
         bounds = np.uint32(0), np.uint32(1)
         compiled = step.lower(state, self.keys, train, *bounds).compile()
@@ -265,7 +265,7 @@ class Run:
 
     def stops(self, plan: Plan) -> set[int]:
         """Chunk numbers at which the run is scored: after whole windows only."""
-        tau = self.clock.tau_theta
+        tau = self.beat.tau_theta
         points = {min(point // tau, self.updates) for point in self.points}
         return {window * plan.per_window for window in points | {self.updates}}
 
@@ -277,8 +277,8 @@ class Run:
         return Progress(
             self.phase,
             slot,
-            self.updates * self.clock.tau_theta,
-            self.estimator.evaluations(self.clock, slot) * self.seeds,
+            self.updates * self.beat.tau_theta,
+            self.estimator.evaluations(self.beat, slot) * self.seeds,
             seconds,
             cost,
             accuracy,

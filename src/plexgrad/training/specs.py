@@ -12,6 +12,7 @@ from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
 from plexgrad.core.spec import concrete, from_spec, to_spec
 from plexgrad.core.validate import int_at_least
+from plexgrad.training.analog import Analog
 from plexgrad.training.rule import Rule, rule_spec
 
 _PRESETS = resources.files("plexgrad.training") / "presets"
@@ -24,7 +25,7 @@ PARTS = (*BASES, "rule")
 @cache
 def kinds() -> dict[str, type]:
     """Every class that a spec may name."""
-    found: dict[str, type] = {"Clock": Clock, "Rule": Rule}
+    found: dict[str, type] = {"Analog": Analog, "Clock": Clock, "Rule": Rule}
     for package, base in (
         (codes, AbstractCode),
         (estimators, AbstractEstimator),
@@ -69,6 +70,8 @@ def build(
             raise ValueError(f"{name} must be a {name}, got {arguments[name]!r}")
     least = arguments["clock"].tau_theta
     int_at_least("slots", arguments["slots"], least, MAX_SLOTS)
+    if isinstance(dynamics := arguments.get("dynamics"), Mapping):
+        arguments["dynamics"] = from_spec({"kind": "Analog", **dynamics}, kinds())
     rule = arguments["rule"]
     if isinstance(rule, Mapping):
         if "opaque" in rule:
@@ -92,6 +95,13 @@ def preset(task: str) -> dict[str, Any]:
         bits = data.source(task).spec["bits"]
         spec["chip"]["net"]["sizes"] = [bits, bits, 1]
     return spec
+
+
+def analog_preset(task: str) -> dict[str, Any]:
+    """What a task's preset needs beside it in analog time; empty if none ships."""
+    name = "parity" if task.startswith("parity-") else task
+    file = _PRESETS / "analog" / f"{name}.toml"
+    return tomllib.loads(file.read_text()) if file.is_file() else {}
 
 
 def presets() -> list[str]:

@@ -5,12 +5,10 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
@@ -18,18 +16,22 @@ from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.record import Record, versions
+from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training import processes
+from plexgrad.training.analog import Analog, AnalogState, resolved
+from plexgrad.training.arguments import as_key, refuse_mismatch
 from plexgrad.training.devices import Shard
 from plexgrad.training.discrete import NEVER, State
 from plexgrad.training.fused import LoopName
+from plexgrad.training.history import History
 from plexgrad.training.instruments import TRAIN_SCORED
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import build_rule
-from plexgrad.training.run import History, Run
+from plexgrad.training.run import Run
 from plexgrad.training.scoring import confusion
 from plexgrad.training.specs import build, describe
 
@@ -58,6 +60,7 @@ def train(
     checkpoint_s: float = 10.0,
     shard: Shard = "auto",
     loop: LoopName = "auto",
+    dynamics: Analog | str = "discrete",
     watch: Watcher | None = None,
 ) -> Record:
     """Train a simulated chip by perturbation only, and record it.
@@ -70,6 +73,10 @@ def train(
     `loop="fused"` compiles the whole loop into one function, for tiny networks (see
     `training.fused`; it needs numba), "auto" does so where it pays, and the record says
     which ran; again results change by rounding only.
+    `dynamics` is "discrete", or "analog" for `Analog()`: filters in the place of
+    windows, and parameters that move in every slot (see `training.analog`). A code's
+    echo is then taken from the cost as it is, so the estimator's baseline is left out,
+    and backpropagation makes an update in every slot too.
     `points` are slots at which the networks are scored, or how many to spread evenly.
     `backpropagation=True` trains the same networks beside it, with the same rule and as
     many updates on the same samples, by exact gradients. `angles` measures, at the
@@ -88,18 +95,19 @@ def train(
     cannot answer the estimator, KeyboardInterrupt (after saving) when interrupted.
     """
     clock = clock or Clock()
+    filters, estimator = resolved(dynamics, estimator, clock)
     slots = int_at_least("slots", slots, clock.tau_theta, MAX_SLOTS)
     positive_int("seeds", seeds)
     positive("checkpoint_s", checkpoint_s)
     if not isinstance(chip, AbstractTrainable):
         raise TypeError(f"chip must be one that can be trained, got {chip!r}")
     chip.refuse_foreign(estimator)
-    _refuse_mismatch(chip, data)
+    refuse_mismatch(chip, data)
     if not isinstance(points, Sequence):
         count = positive_int("points", points)
         points = [round(slots * n / count) for n in range(count + 1)]
     points = [int_at_least("points", point, 0, slots) for point in points]
-    key = _as_key(key)
+    key = as_key(key)
     order = Order(len(data.x_train), batch, sampling)
     values = {
         "slots": slots,
@@ -111,13 +119,15 @@ def train(
         "backpropagation": backpropagation,
         "angles": angles,
     }
+    if filters is not None:
+        values["dynamics"] = filters
     parts = {"chip": chip, "estimator": estimator, "rule": rule, "clock": clock}
     spec = describe(data, parts, values)
     run = Run(
         chip,
         data,
         estimator,
-        build_rule(rule, clock.updates(slots)),
+        build_rule(rule, slots if filters else clock.updates(slots)),
         clock,
         order,
         slots,
@@ -128,6 +138,7 @@ def train(
         shard=shard,
         given=rule,
         wanted=loop,
+        dynamics=filters,
     )
     one_of("shard", shard, get_args(Shard))
     one_of("loop", loop, get_args(LoopName))
@@ -147,6 +158,8 @@ def train(
             kept = folder and folder / REFERENCE_CHECKPOINT
             ended = twin.go(kept, resume, checkpoint_s, watch)
             exact = {**spec, "estimator": {"kind": "Backpropagation"}}
+            exact |= {"clock": to_spec(run.beat)}
+            exact.pop("dynamics", None)
             record.reference = _record(twin, exact, *ended)
     except KeyboardInterrupt:
         if folder is not None and processes.first():
@@ -191,7 +204,7 @@ def _empty(spec: dict[str, Any], status: str) -> Record:
 def _record(
     run: Run,
     spec: dict[str, Any],
-    state: State,
+    state: State | AnalogState,
     history: History,
     times: dict[str, float],
 ) -> Record:
@@ -199,10 +212,10 @@ def _record(
     slot = np.asarray(history.slot)
     ends = int(slot[-1])
     count = run.estimator.evaluations
-    each, updates = count(run.clock, ends), run.clock.updates(ends)
+    each, updates = count(run.beat, ends), run.beat.updates(ends)
     curves = {
         "slot": slot,
-        "evaluations": np.array([count(run.clock, int(s)) for s in slot]),
+        "evaluations": np.array([count(run.beat, int(s)) for s in slot]),
         **{name: scores[:, :, n] for n, name in enumerate(METRICS)},
         "gradient_cosine": np.stack(history.cosines),
     }
@@ -235,7 +248,8 @@ def _record(
     }
     code = getattr(run.estimator, "code", None)
     # The law is that of one sample; several in a window add their own crosstalk.
-    if code is not None and run.clock.tau_x % run.clock.tau_theta == 0:
+    rests = run.dynamics is None and run.clock.tau_x % run.clock.tau_theta == 0
+    if code is not None and rests:
         patterns = run.clock.patterns
         extra["cosine_law"] = (1 + code.excess(patterns, layout)) ** -0.5
     return Record(
@@ -267,28 +281,3 @@ def machine() -> str:
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"{len(jax.devices())} JAX device(s): {', '.join(sorted(kinds))}"
     )
-
-
-def _as_key(key: Any) -> Key[Array, ""]:
-    if isinstance(key, Integral):
-        number = int_at_least("key", key, 0, 2**32 - 1)
-        return jax.random.key(number, impl="threefry2x32")
-    if isinstance(key, Sequence):
-        words = jnp.asarray(key, jnp.uint32)
-        return jax.random.wrap_key_data(words, impl="threefry2x32")
-    return key
-
-
-def _refuse_mismatch(chip: AbstractTrainable, data: Dataset) -> None:
-    for what, mine, theirs in (
-        ("inputs", chip.inputs, data.features),
-        ("outputs", chip.outputs, data.outputs),
-    ):
-        if mine != theirs:
-            raise ValueError(
-                f"the network's {what} must match the data {data.name!r}: "
-                f"{theirs}, got {mine}"
-            )
-    name = jax.random.key(0)
-    params = jax.eval_shape(chip.init, name)
-    jax.eval_shape(chip.score, params, data.x_train[:1], data.y_train[:1], name)

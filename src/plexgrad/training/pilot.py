@@ -1,0 +1,140 @@
+r"""A pilot descent: it tells the terrain along the way, and how fast it really goes.
+
+Each segment is longer than the last and takes the step that was best by what was known
+before it. Every slot tells gradient power and curvature. Costs of the same few batches
+before and after a segment tell the descent; solved for G, the balance of `step_size`,
+
+$-\Delta C = \eta G - \frac12 \eta^2 A - \frac12 w^2\,\mathrm{tr}H$ per update,
+
+gives the gradient power that all batches share.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from plexgrad.training.probing import Bench
+from plexgrad.training.step_size import Method, Terrain
+
+CHECKED = 16
+"""Batches whose costs are compared."""
+
+SEGMENTS = (1, 2, 4, 8)
+"""Lengths of the segments, relative to each other."""
+
+SURE = 3.0
+"""Standard errors by which the cost must have fallen, or this is a plateau."""
+
+FAINT = 0.02
+"""The least share of a batch's gradient power that is believed to be common to all."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of the pilot: its setting, and the terrain found along it.
+
+    `cost` is that after it, `spread` its standard deviation over batches, `drop` by how
+    much it fell, with its standard error.
+    """
+
+    slots: int
+    tau_theta: int
+    eta: float
+    cost: float
+    spread: float
+    drop: float
+    error: float
+    terrain: Terrain
+
+
+def descend(
+    bench: Bench, method: Method, terrain: Terrain, slots: int, write_cost: float
+) -> list[Segment]:
+    """The segments of a descent of about so many slots.
+
+    `method` takes antithetic pairs. Raises ValueError if the cost is no longer finite.
+    """
+    code, tau_x = method.estimator.code, method.clock.tau_x
+    fixed = bench.show(CHECKED)
+
+    def check() -> np.ndarray:
+        return bench.readings(code, (0.0,), fixed)[:, 0]
+
+    start = before = check()
+    segments: list[Segment] = []
+    terrain = replace(terrain, level=float(start.mean()))
+    for part in SEGMENTS:
+        length = max(1, slots * part // sum(SEGMENTS))
+        window = method.window(terrain, write_cost, max(1, length // tau_x))
+        updates = max(1, length // window)
+        eta = method.step(terrain, window)
+        told = [bench.window(code, window, tau_x, eta) for _ in range(updates)]
+        after = check()
+        if not np.isfinite(after).all():
+            raise ValueError(
+                f"the cost must stay finite, got {after.mean()} after {updates} "
+                f"updates with eta = {eta:.3g}"
+            )
+        odd = np.concatenate([each.odd for each in told])
+        even = np.concatenate([each.even for each in told])
+        terrain = _seen(method, terrain, odd, even)
+        terrain = replace(terrain, level=float(after.mean()))
+        fallen, doubt = _mean(start - after)
+        terrain = replace(terrain, plateau=fallen < SURE * doubt)
+        drop, error = _mean(before - after)
+        terrain = _shared(bench, method, terrain, window, eta, drop / updates)
+        segments.append(
+            Segment(
+                updates * window,
+                window,
+                eta,
+                terrain.level,
+                float(np.std(after, ddof=1)),
+                drop,
+                error,
+                terrain,
+            )
+        )
+        before = after
+    return segments
+
+
+def _mean(values: np.ndarray) -> tuple[float, float]:
+    """The mean and its standard error."""
+    error = np.std(values, ddof=1) / math.sqrt(len(values))
+    return float(np.mean(values)), float(error)
+
+
+def _seen(
+    method: Method, terrain: Terrain, odd: np.ndarray, even: np.ndarray
+) -> Terrain:
+    """The terrain with the gradient power and curvature that slots have told."""
+    power = method.estimator.code.power(method.layout)
+    total = (float(np.mean(odd**2)) - terrain.noise**2 / 2) / power
+    total = max(total, FAINT * terrain.total)
+    bends = 2 * even / power
+    if len(bends) < 2:
+        return replace(terrain, total=total, gradient=min(terrain.gradient, total))
+    spread = float(np.var(bends, ddof=1)) - 6 * terrain.noise**2 / power**2
+    return replace(
+        terrain,
+        total=total,
+        gradient=min(terrain.gradient, total),
+        trace=float(np.mean(bends)),
+        bend=math.sqrt(max(spread, 0.0) / 2),
+    )
+
+
+def _shared(
+    bench: Bench, method: Method, terrain: Terrain, window: int, eta: float, fall: float
+) -> Terrain:
+    """The terrain with the gradient power that an update's mean fall tells."""
+    if bench.order.batch == bench.order.size and bench.order.sampling == "epoch":
+        return replace(terrain, gradient=terrain.total)
+    bent = method.bending(terrain, window, terrain.gradient)
+    update = eta * method.rms(terrain, window, terrain.gradient)
+    lost = terrain.slope * terrain.write_variance(update)
+    shared = (fall + eta**2 * bent / 2 + lost / 2) / eta
+    share = np.clip(shared, FAINT * terrain.total, terrain.total)
+    return replace(terrain, gradient=float(share))
