@@ -76,6 +76,16 @@ def test_steps_that_do_not_overlap_are_independent(walks):
     assert between.max() < 5 / walks.shape[1] ** 0.5
 
 
+def test_short_walks_make_steps_of_one():
+    def at(age):
+        return walk(KEY, CELLS, Moment(jnp.uint32(70) + age, age, 31))
+
+    places = jax.jit(jax.vmap(at))(jnp.arange(32, dtype=jnp.uint32))
+    steps = np.diff(np.asarray(places), axis=0)
+    np.testing.assert_array_equal(np.unique(steps), [-1, 1])
+    assert np.abs(steps.mean(1)).max() < 5 / steps.shape[1] ** 0.5
+
+
 def test_a_walk_starts_anew_at_every_write_and_for_every_device():
     def end(key, slot):
         return walk(key, jnp.zeros(4), Moment(jnp.uint32(slot), jnp.uint32(8), 8))

@@ -46,7 +46,7 @@ class Drill:
         line = InProcess(self.served.connection)
         cut = restart if self.restarts else None
         self.line = Faulty(line, 0.0, self.seed, restart=cut)
-        self.bench = Bench(Remote(self.line, attempts=self.attempts))
+        self.bench = Bench(Remote(self.line, attempts=self.attempts), patience_s=1e6)
         self.bench.open()
         self.bench.load(X, Y, "train")
         self.bench.write(self.twin.theta)

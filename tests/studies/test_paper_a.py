@@ -69,7 +69,7 @@ def test_a_threshold_is_interpolated_in_the_logarithm():
     assert crossing([0.0, 0.01, 0.1], [1.0, 0.75, 0.25]) == pytest.approx(10**-1.5)
     assert crossing([0.1, 0.01, 0.0], [0.0, 1.0, 1.0]) == pytest.approx(10**-1.5)
     assert crossing([0.0, 0.01], [1.0, 0.75]) is None
-    assert crossing([0.0, 0.01], [1.0, 0.25]) is None
+    assert crossing([0.0, 0.01], [1.0, 0.25]) == pytest.approx(0.01 * 2 / 3)
 
 
 def test_the_laws_of_the_angle_agree_where_samples_do_not_differ():

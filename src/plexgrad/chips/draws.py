@@ -72,42 +72,50 @@ def gaussian(words: UInt32[Array, "..."]) -> Float[Array, "..."]:
 def walk(key: Key[Array, ""], like: PyTree | Layout, at: Moment) -> PyTree:
     r"""A random walk of every parameter since it was written: variance 1 per slot.
 
-    Its covariance is that of Brownian motion, min(age, age'), at any two ages of one
-    parameter. The walk over $32^n$ slots is divided in 32 parts, these again, and so
-    on; the 32 signs of one word, less their mean, are the bridge between the ends of a
-    part, as in Levy's construction. So an age needs one word in 32 levels rather than a
-    sum over all slots before it.
+    In windows below 32 slots it makes steps of +1 or -1, the signs of one word. Longer
+    ones are walked in 32 parts, in steps of the root of a part's length; within a part
+    the signs of a further word, less their mean, bridge its ends (as in Levy's
+    construction), and so on. The covariance is that of Brownian motion, min(age, age'),
+    at any two ages, and an age needs a word or two, not a sum over the slots before it.
     """
     layout = Layout.of(like)
-    count, began = layout.size, at.slot - at.age
     levels = 1
     while BRANCH**levels <= at.span:
         levels += 1
-    whole = gaussian(words(key, began, count, levels))
-    left, right = jnp.zeros(count), whole * jnp.float32(BRANCH ** (levels / 2))
+    ends = jnp.zeros(()), jnp.zeros(())
     for level in reversed(range(levels)):
         length = BRANCH**level
         inside = at.age // jnp.uint32(length) % jnp.uint32(BRANCH)
         node = at.slot - at.age % jnp.uint32(min(BRANCH * length, 2**32 - 1))
-        signs = words(key, node, count, level)
-        share = inside.astype(jnp.float32) / BRANCH
-        step = (right - left) / BRANCH
-        low = left + (right - left) * share
-        unit = jnp.float32(length**0.5)
-        first, second = (jnp.uint32(n) << inside for n in (1, 2))
-        left = low + unit * _bridge(signs, first - jnp.uint32(1), share)
-        share = share + 1 / BRANCH
-        right = low + step + unit * _bridge(signs, second - jnp.uint32(1), share)
-    return layout.unflatten(left)
+        signs = words(key, node, layout.size, level)
+        ends = tuple(
+            _part(signs, inside, n, length**0.5, None if level == levels - 1 else ends)
+            for n in range(2)
+        )
+    return layout.unflatten(ends[0])
 
 
-def _bridge(
-    signs: UInt32[Array, " count"], mask: UInt32[Array, ""], share: Float[Array, ""]
+def _part(
+    signs: UInt32[Array, " count"],
+    inside: UInt32[Array, ""],
+    more: int,
+    unit: float,
+    ends: tuple | None,
 ) -> Float[Array, " count"]:
-    """The sum of the signs under the mask, less this share of the sum of all."""
-    under, ones = (
-        jax.lax.population_count(word).astype(jnp.float32)
-        for word in (signs & mask, signs)
-    )
+    """Where a walk is after `inside` (at most 31) and `more` (0 or 1) of 32 steps.
+
+    `ends` are where it is before the first and after the last, if that is known.
+    """
+    mask = (jnp.uint32(1 + more) << inside) - jnp.uint32(1)
+    steps = inside.astype(jnp.float32) + more
     # A bit of 1 is the sign -1: of n bits the sum is n - 2 ones.
-    return 2 * (share * ones - under)
+    walked = steps - 2 * _ones(signs & mask)
+    if ends is None:
+        return unit * walked
+    share = steps / BRANCH
+    bridge = walked - share * (BRANCH - 2 * _ones(signs))
+    return ends[0] + (ends[1] - ends[0]) * share + unit * bridge
+
+
+def _ones(words: UInt32[Array, " count"]) -> Float[Array, " count"]:
+    return jax.lax.population_count(words).astype(jnp.float32)

@@ -216,10 +216,9 @@ class Remote:
         if can and can.bytes_per_s:
             longer += 10 * len(frame) / can.bytes_per_s
         until = time.monotonic() + self.timeout_s + 2 * longer
-        while (left := until - time.monotonic()) > 0:
-            data = self.transport.receive(left)
-            if not data:
-                break
+        left = self.timeout_s + 2 * longer
+        # Once at least: an answer that is there counts, however long this host slept.
+        while data := self.transport.receive(max(left, 1e-3)):
             self.link.bytes_in += len(data)
             for reply in self._deframer.feed(data):
                 if reply.code == Status.DAMAGED and not reply.sequence:
@@ -227,6 +226,8 @@ class Remote:
                 if reply.sequence == sequence:
                     return reply
             self.link.damaged = self._deframer.damaged
+            if (left := until - time.monotonic()) <= 0:
+                break
         raise LinkLost("no answer in time")
 
     def _judged(self, reply: Frame) -> bytes:

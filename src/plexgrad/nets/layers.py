@@ -29,8 +29,9 @@ GLOROT = "glorot_uniform"
 PATCH_FLOATS = 2**20
 """Entries of a patch matrix above which a convolution is not made a matrix product."""
 
-FEW_CHANNELS, FEW_IMAGES = 4, 8
-"""Input channels up to which, and images from which, shifted images are added up."""
+FEW_CHANNELS, FEW_IMAGES = (4, 8), 16
+"""Input and output channels up to which, and images from which, a convolution is a sum
+of shifted images."""
 
 
 def resolved(initial: Any) -> str | tuple[float, float]:
@@ -99,7 +100,8 @@ def convolve(
     Beyond the cache the copies, nine times the image, cost more than they save.
     Images of few channels are added up instead (see `_few_channels`).
     """
-    few = x.shape[-1] <= FEW_CHANNELS and len(x) >= FEW_IMAGES
+    channels = zip(kernel.shape[2:], FEW_CHANNELS, strict=True)
+    few = len(x) >= FEW_IMAGES and all(count <= most for count, most in channels)
     if few and jax.default_backend() == "cpu":
         return _few_channels(x, kernel, padding)
     return _patches(x, kernel, padding)
@@ -114,18 +116,21 @@ def _few_channels(
     """A convolution as a sum of shifted images, each times a number.
 
     With the images of a batch last in memory that is one loop over long vectors, and
-    nothing is copied; patches of few channels are copied number by number. In the
-    VGG-like network of width 1 (4) a pass is 6 (4) times as fast. Its gradient is that
-    of the patches: of this sum it would be slow.
+    nothing is copied; patches of few channels are copied number by number. With one
+    kernel per slot, a pass through the VGG-like network of width 1 (4) is 7 (4) times
+    as fast at 25 images. Its gradient is that of the patches: of this sum it would be
+    slow.
     """
-    shifted = [jnp.transpose(part, (3, 1, 2, 0)) for part in _shifted(x, padding)]
+    # The barriers keep a layer from being computed again for each use of its output.
+    images = jax.lax.optimization_barrier(jnp.transpose(x, (3, 1, 2, 0)))
     weights = kernel.reshape(9, *kernel.shape[2:])[..., None, None, None]
     terms = (
         weights[n, channel] * part[channel][None]
-        for n, part in enumerate(shifted)
+        for n, part in enumerate(_shifted(images, padding))
         for channel in range(len(part))
     )
-    return jnp.transpose(reduce(jnp.add, terms), (3, 1, 2, 0))
+    summed = jax.lax.optimization_barrier(reduce(jnp.add, terms))
+    return jnp.transpose(summed, (3, 1, 2, 0))
 
 
 @_few_channels.defjvp
@@ -136,7 +141,7 @@ def _few_channels_jvp(padding: str, at: tuple, along: tuple) -> tuple[Array, Arr
 
 
 def _shifted(x: Array, padding: str) -> list[Array]:
-    """The nine shifts of the images that a kernel sees."""
+    """The nine shifts of the images (axes 1 and 2) that a kernel sees."""
     if padding == "SAME":
         x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     high, wide = x.shape[1] - 2, x.shape[2] - 2

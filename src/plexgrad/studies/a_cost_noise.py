@@ -34,7 +34,7 @@ from plexgrad.studies.study import AbstractStudy, Case, Desk, Expected
 NORM = 0.01
 FAST, SLOW, LONG = (10, 0.2), (10, 0.1), (200, 2.0)
 """tau_theta and eta: SLOW and LONG descend alike per slot, half as fast as FAST."""
-SIGMAS = (0.0, 2.5e-5, 5e-5, 1e-4, 2e-4)
+SIGMAS = (0.0, 5e-5, 1e-4, 2e-4, 4e-4)
 SLOTS = 300_000
 PATIENT = (200, 0.5)
 """Eight times less descent per slot than FAST, in four times the slots."""
@@ -133,9 +133,9 @@ class CostNoise(AbstractStudy):
             times.append(Series(name, x, middle, low, high))
             shares.append(paper_a.shares(name, x, each))
         return StudyResult(
-            "A noise of the cost is tolerated up to about the size of the cost's own "
-            "modulation; beyond, a slower descent is needed, by a smaller η or by "
-            "longer integration, which are the same, and it takes more slots.",
+            "A noise of a part of the cost's own modulation is tolerated; beyond, a "
+            "slower descent is needed, by a smaller η or by longer integration, which "
+            "are the same, and it takes more slots.",
             verdicts=[*_verdicts(limits, seeds), *_patience(runs, seeds)],
             tables=[
                 Table(
@@ -163,7 +163,8 @@ class CostNoise(AbstractStudy):
                         ["perturbed cost alone" if quiet else "both costs", *line, v]
                         for (quiet, *line), v in limits.items()
                     ],
-                    "Interpolated in the logarithm of σ_C; none outside the grid.",
+                    "Interpolated in the logarithm of σ_C, from 0 on linearly; none "
+                    "outside the grid.",
                 ),
             ],
             plots=[

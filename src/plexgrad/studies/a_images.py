@@ -35,8 +35,8 @@ NORM = 0.1
 """M on Fashion-MNIST in the paper. On CIFAR-10 its 0.001 is below float32's grain."""
 TUNED = 2e-3
 """At a batch of 10; 10^-2 diverges on Fashion-MNIST within 10^4 steps."""
-ETAS = {"fashion-mnist": (1e-3, 2e-3), "cifar-10": (7e-4,)}
-"""Of the long runs at machine scale; 2e-3 diverges on CIFAR-10 before 10^5."""
+ETAS = {"fashion-mnist": (1e-3, 2e-3), "cifar-10": (7e-4, 2e-3)}
+"""Of the long runs at machine scale."""
 TABLE_2 = Published(
     "Table 2, after 10^7 steps",
     {
@@ -60,7 +60,7 @@ class Images(AbstractStudy):
     source: ClassVar[str] = f"{paper_a.SOURCE}, Table 2"
     expected: ClassVar[Mapping[Scale, Expected]] = {
         "tiny": Expected(4),
-        "machine": Expected(1200),
+        "machine": Expected(900),
         "paper": Expected(40_000, on="one H100", measured=False),
     }
     published: ClassVar[Sequence[Published]] = (TABLE_2,)
@@ -95,7 +95,7 @@ class Images(AbstractStudy):
             for task in ("fashion-mnist", "cifar-10"):
                 for factor in (0.3, 1.0, 3.0):
                     for tau in (1, 1000):
-                        eta = round(TUNED * factor * math.sqrt(tau), 6)
+                        eta = round(7e-4 * factor * math.sqrt(tau), 6)
                         add(task, 1000, 10_000_000, eta, tau)
                 exact(task, 1000, 60_000)
         return made
@@ -115,7 +115,7 @@ class Images(AbstractStudy):
                 if case.settings["task"] != task:
                     continue
                 cell, asked = cells[case.name], case.settings
-                curve = dict(zip(cell["slot"], cell["mean"], strict=True))
+                curve = _curve(cell)
                 rows.append(_row(asked, curve))
                 shown = {slot: mean for slot, mean in curve.items() if slot}
                 points = [None if m is None else 100 * m for m in shown.values()]
@@ -186,6 +186,12 @@ def _powers(slots: int) -> list[int]:
     return [*some, slots]
 
 
+def _curve(cell: Mapping[str, Any]) -> dict[int, float | None]:
+    """Accuracy at each step; none once the network is no number any more."""
+    pairs = zip(cell["slot"], cell["mean"], strict=True)
+    return {slot: None if cell["diverged"] and not m else m for slot, m in pairs}
+
+
 def _of(case: Case, task: str) -> bool:
     return case.settings["task"] == task
 
@@ -236,9 +242,7 @@ def _verdicts(task: str, cases: list[Case], cells: Mapping[str, Any]) -> list[Ve
         100 * mean
         for case in cases
         if _of(case, task) and case.settings.get("code") != "backpropagation"
-        for slot, mean in zip(
-            cells[case.name]["slot"], cells[case.name]["mean"], strict=True
-        )
+        for slot, mean in _curve(cells[case.name]).items()
         if slot == steps and mean is not None
     ]
     by = 1.0 if task == "fashion-mnist" else 2.0

@@ -41,7 +41,7 @@ class Taus(AbstractStudy):
     source: ClassVar[str] = f"{paper_a.SOURCE}, sweeps of τ_θ and τ_x"
     expected: ClassVar[Mapping[Scale, Expected]] = {
         "tiny": Expected(4),
-        "machine": Expected(240),
+        "machine": Expected(120),
         "paper": Expected(1800, on="16 cores", measured=False),
     }
 

@@ -34,7 +34,7 @@ SIGMAS = {
     50: (0.0, 0.01, 0.025, 0.06),
     250: (0.0, 0.025, 0.06, 0.15),
 }
-SHARED = {10: (0.01, 0.025, 0.06), 250: (0.06, 0.15)}
+SHARED = {10: (0.004, 0.01), 250: (0.025, 0.06)}
 HALF = 0.5
 
 
@@ -151,7 +151,7 @@ class WriteNoise(AbstractStudy):
                         ["shared draw" if shared else "each its own", tau, value]
                         for (shared, tau), value in limits.items()
                     ],
-                    "Interpolated in the logarithm of σ_θ.",
+                    "Interpolated in the logarithm of σ_θ, from 0 on linearly.",
                 ),
             ],
             plots=[
@@ -176,9 +176,9 @@ def crossing(sigmas: list[float], won: list[float]) -> float | None:
     """The noise at which the share of successes falls through one half, if it does."""
     points = sorted(zip(sigmas, won, strict=True))
     for (low, before), (high, after) in zip(points, points[1:], strict=False):
-        if before >= HALF > after and low > 0:
+        if before >= HALF > after:
             part = (before - HALF) / (before - after)
-            return float(low * (high / low) ** part)
+            return float(low * (high / low) ** part if low else high * part)
     return None
 
 

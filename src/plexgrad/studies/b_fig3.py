@@ -64,7 +64,7 @@ class Fig3(AbstractStudy):
         plan = {
             "tiny": {"layerwise": {1: 2, 2: 2}, "simultaneous": {1: 2}},
             "machine": {
-                "layerwise": {1: 20, 2: 10, 4: 6},
+                "layerwise": {1: 20, 2: 10, 4: 4},
                 "simultaneous": {1: 10, 2: 4, 4: 2},
             },
             "paper": {

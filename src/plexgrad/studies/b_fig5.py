@@ -134,7 +134,7 @@ class Fig5(AbstractStudy):
                 f"{100 * target:.0f} %",
                 tau,
                 fixed[target][n],
-                _over(fixed[target][n], tau),
+                _over(fixed[target][n], float(tau)),
                 *tuned[target][n],
                 _over(fixed[target][n], tuned[target][n][0]),
             ]

@@ -197,7 +197,7 @@ def median(values: Sequence[float | None]) -> float | None:
     return middle if math.isfinite(middle) else None
 
 
-def mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+def mean_sd(values: Sequence[float | int | None]) -> tuple[float | None, float | None]:
     """Mean and sample standard deviation of the values that are there."""
     some = [v for v in values if v is not None]
     if not some:

@@ -91,11 +91,15 @@ def _kit(net: str, d: int, method: str, seeds: int) -> _Kit:
     groups = Layerwise(1.0)
     members, layer_sizes = groups.layers(layout), list(groups.sizes(layout))
 
+    def drawn(seed: Array) -> Array:
+        return jax.random.split(jax.random.fold_in(jax.random.key(3), seed), 3)
+
+    def chosen(seed: Array) -> Array:
+        return order.indices(drawn(seed)[1], jnp.zeros(1, jnp.uint32))
+
     def start(seed: Array, x: Array, y: Array) -> tuple[dict, Array]:
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(3), seed), 3)
+        keys, batch = drawn(seed), (x, y)
         params = chip.init(keys[0])
-        chosen = order.indices(keys[1], jnp.zeros(1, jnp.uint32))
-        batch = x[chosen], y[chosen]
         exact = chip.measure(
             params, GradientProbe(Slots(jnp.uint32(0), 1)), batch, keys[2]
         ).gradient
@@ -127,13 +131,12 @@ def _kit(net: str, d: int, method: str, seeds: int) -> _Kit:
         return state | later, sums @ state["exact"] / norms
 
     split = Split.choose(seeds, None)
-    begin, step = split.over_seeds(start, 1, 2), split.over_seeds(advance, 1, 0)
-    train = split.same((data.x_train, data.y_train))
-    return _Kit(
-        lambda numbers: begin(numbers, *train),
-        step,
-        per,
-        block,
-        layout.size,
-        layer_sizes,
-    )
+    begin, step = split.over_seeds(start, 3, 0), split.over_seeds(advance, 1, 0)
+    which = jax.jit(jax.vmap(chosen))
+
+    def started(numbers: Array) -> tuple[dict, Array]:
+        # The rest of the data stays on the host.
+        rows = np.asarray(which(numbers))
+        return begin(numbers, data.x_train[rows], data.y_train[rows])
+
+    return _Kit(started, step, per, block, layout.size, layer_sizes)

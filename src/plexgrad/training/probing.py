@@ -123,8 +123,12 @@ class Bench:
     def direction(self, code: AbstractCode, turns: int) -> PyTree:
         """The pattern that the next readings of so many multiples go along."""
         number = np.array([self._aligned(turns) // turns], np.uint32)
-        block = code.block(self.keys.code, jnp.asarray(number), self.layout)
-        return jax.tree.map(lambda leaf: leaf[0], block)
+
+        def first(number: Array) -> PyTree:
+            block = code.block(self.keys.code, number, self.layout)
+            return jax.tree.map(lambda leaf: leaf[0], block)
+
+        return self._once(("direction", code), lambda: jax.jit(first))(number)
 
     def write(self, update: PyTree, times: int) -> None:
         """Write an update so many times over."""

@@ -5,7 +5,7 @@ Only readings of the cost and writes are used, as silicon allows them.
 1. Readings at rest: the noise of one reading.
 2. An amplitude scan (`amplitude_scan`): linear range, curvature, gradient power, and
    the amplitude of least error.
-3. Writes, checked by the cost (`write_test`): do updates arrive, and with what error.
+3. Writes, checked by the cost (`writes`): do updates arrive, and with what error.
 4. A pilot descent (`pilot`) in segments, each longer than the last and with the step
    that was best by what was known before it (`step_size`). Every slot of it tells
    gradient power and curvature again. The costs of the same few batches before and
@@ -39,7 +39,7 @@ from plexgrad.training.recommendation import ADAPTIVE, Findings, Recommendation
 from plexgrad.training.rule import Rule
 from plexgrad.training.step_size import Method, Terrain
 from plexgrad.training.tune_words import reasons, warnings
-from plexgrad.training.write_test import tested
+from plexgrad.training.writes import with_writes
 
 AMPLITUDES = tuple(float(a) for a in np.geomspace(1e-4, 1.0, 9))
 """Perturbations that are scanned, in units of the code's amplitude."""
@@ -134,7 +134,7 @@ def tune(
     )
     planned, tau_x = pairs.planned(terrain), pairs.clock.tau_x
     update = pairs.step(terrain, tau_x) * pairs.rms(terrain, tau_x, planned)
-    terrain = tested(bench, terrain, update, scan.most)
+    terrain = with_writes(bench, terrain, update, scan.most)
     stage("writes")
     left = budget - bench.spent - CHECKED * (len(SEGMENTS) + 1)
     segments = descend(bench, pairs, terrain, left // 3, write_cost)

@@ -23,6 +23,7 @@ from plexgrad.core.layout import scale
 from plexgrad.training.probing import Bench
 from plexgrad.training.step_size import Terrain
 
+SIGNS = Rademacher(1.0)
 TRIALS = 6
 READS = 4
 FORWARD = 16
@@ -30,6 +31,9 @@ FORWARD = 16
 
 SHAKES = (8, 32, 128)
 """Writes that cancel, in turn until their error shows."""
+
+SURE = 3.0
+"""Standard errors by which an error must stand out of the noise."""
 
 MATTERS = 0.25
 """Errors below this share of an update do not matter."""
@@ -42,7 +46,7 @@ LARGER = 4.0
 LARGER_TRIES = 3
 
 
-def tested(bench: Bench, terrain: Terrain, update: float, most: float) -> Terrain:
+def with_writes(bench: Bench, terrain: Terrain, update: float, most: float) -> Terrain:
     """The terrain with what was found of writes of updates of size `update`.
 
     `most` is the largest displacement per parameter that is still linear.
@@ -80,7 +84,7 @@ def arriving(
         rest, told = costs[:READS].mean(), costs[READS:].mean()
         bench.write(scale(along, 1 / times), times)
         wanted[trial] = told - rest
-        made[trial] = bench.readings(far, turns[:READS], shown).mean() - rest
+        made[trial] = _cost(bench, shown) - rest
         bench.write(scale(along, -1 / times), times)
     power = float(wanted @ wanted)
     blur = noise * math.sqrt(2 / READS / power) if power > 0 else math.inf
@@ -95,16 +99,20 @@ def shaken(
 
     Writes of +size and -size in turn, so many times in each of the trials.
     """
-    signs, turns, shown = Rademacher(1.0), (0.0,) * READS, bench.show(1)
-    costs = [bench.readings(signs, turns, shown).mean()]
+    shown = bench.show(1)
+    costs = [_cost(bench, shown)]
     for _ in range(TRIALS):
-        bench.shake(scale(bench.direction(signs, READS), size), times)
-        costs.append(bench.readings(signs, turns, shown).mean())
+        bench.shake(scale(bench.direction(SIGNS, READS), size), times)
+        costs.append(_cost(bench, shown))
     blur = 2 * terrain.noise**2 / READS
-    bar = 1 + 2 * math.sqrt(2 / TRIALS)
+    bar = 1 + SURE * math.sqrt(2 / TRIALS)
     seen = float(np.mean(np.diff(costs) ** 2))
     found = _moved(terrain, seen - blur) / times if seen > bar * blur else 0.0
     return found, _moved(terrain, (bar - 1) * blur) / times
+
+
+def _cost(bench: Bench, shown: np.ndarray) -> float:
+    return float(bench.readings(SIGNS, (0.0,) * READS, shown).mean())
 
 
 def _moved(terrain: Terrain, square: float) -> float:
