@@ -5,8 +5,6 @@ import shlex
 
 import pytest
 
-pytestmark = pytest.mark.xfail(reason="the command is still being worked on")
-
 
 def test_tune_recommends_and_leaves_a_plot(plexgrad, tmp_path):
     words = ("--net", "2-4-1", "--effect", "cost_noise=0.003", "--batch", 4)

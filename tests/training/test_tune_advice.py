@@ -17,7 +17,6 @@ from plexgrad.training.writes import arriving, shaken, with_writes
 from tests.training.test_tune import (
     NET,
     PAIRS,
-    UNFINISHED,
     XOR,
     Bowl,
     bench_of,
@@ -108,12 +107,11 @@ def test_stochastic_rounding_errs_with_the_size_of_an_update():
     assert found == pytest.approx(size * (level - size), rel=0.8)
 
 
-@UNFINISHED
 def test_updates_that_rounding_loses_are_found():
     chip = pg.chips.Quantised(Bowl(), 6, stochastic=False)
     bench = bench_of(chip)
     level = 8 / 63
-    assert arriving(bench, 0.3 * level, 0.5, 1e-6) == (0.0, True)
+    assert arriving(bench, 0.3 * level, 0.5, 1e-6) == (pytest.approx(0, abs=1e-6), True)
     share, sure = arriving(bench, level, 1.0, 1e-6)
     assert sure
     assert share == pytest.approx(1.0, rel=0.2)
@@ -175,9 +173,8 @@ def test_more_noise_asks_for_a_larger_amplitude(noisy):
     assert noisy.amplitude / found.amplitude == pytest.approx(10, rel=0.6)
 
 
-@UNFINISHED
 def test_noise_that_dominates_is_said_with_numbers():
-    chip = pg.chips.CostNoise(Bowl(start=0.03), 0.3)
+    chip = pg.chips.CostNoise(Bowl(start=0.2), 0.5)
     found = tune(chip, XOR, estimator=PAIRS, batch=4, budget=2000)
     assert any("Noise dominates" in text for text in found.warnings), found.warnings
 

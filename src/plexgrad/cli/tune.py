@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from plexgrad.chips.naming import spelled
-from plexgrad.cli.options import starting_spec, use_devices, with_options
+from plexgrad.cli.options import starting_spec, with_options
 from plexgrad.core.record import write_atomically
 from plexgrad.report.tune_plot import draw_tune
 from plexgrad.training.recommendation import Recommendation
@@ -91,7 +91,6 @@ def tune(
         "tau_p": tau_p,
         "tau_x": tau_x,
     }
-    use_devices(1)
     settings = with_options({"key": 0} | starting_spec(task, spec), options)
     arguments = build(settings, None if data is None else str(data))
     console = Console(stderr=True, quiet=quiet)

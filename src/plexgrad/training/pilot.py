@@ -63,7 +63,7 @@ def descend(
 
     start = before = check()
     segments: list[Segment] = []
-    terrain = replace(terrain, level=float(start.mean()))
+    terrain = replace(terrain, level=_level(start, terrain.noise))
     for part in SEGMENTS:
         length = max(1, slots * part // sum(SEGMENTS))
         window = method.window(terrain, write_cost, max(1, length // tau_x))
@@ -79,7 +79,7 @@ def descend(
         odd = np.concatenate([each.odd for each in told])
         even = np.concatenate([each.even for each in told])
         terrain = _seen(method, terrain, odd, even)
-        terrain = replace(terrain, level=float(after.mean()))
+        terrain = replace(terrain, level=_level(after, terrain.noise))
         fallen, doubt = _mean(start - after)
         terrain = replace(terrain, plateau=fallen < SURE * doubt)
         drop, error = _mean(before - after)
@@ -98,6 +98,11 @@ def descend(
         )
         before = after
     return segments
+
+
+def _level(costs: np.ndarray, noise: float) -> float:
+    """The mean cost; what noise hides, or makes negative, is taken to be its size."""
+    return max(float(costs.mean()), noise / math.sqrt(costs.size))
 
 
 def _mean(values: np.ndarray) -> tuple[float, float]:
