@@ -3,8 +3,6 @@
 import json
 import shlex
 
-import pytest
-
 
 def test_tune_recommends_and_leaves_a_plot(plexgrad, tmp_path):
     words = ("--net", "2-4-1", "--effect", "cost_noise=0.003", "--batch", 4)

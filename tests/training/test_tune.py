@@ -22,7 +22,6 @@ from plexgrad.training.probing import Bench
 from plexgrad.training.step_size import Method, Terrain
 from plexgrad.training.tune import AMPLITUDES
 
-
 XOR = pg.data.load("xor")
 PAIRS = pg.estimators.WeightPerturbation(pg.codes.Rademacher(1.0), "antithetic")
 NET = pg.nets.MLP([2, 4, 1])
