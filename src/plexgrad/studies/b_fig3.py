@@ -65,7 +65,7 @@ class Fig3(AbstractStudy):
             "tiny": {"layerwise": {1: 2, 2: 2}, "simultaneous": {1: 2}},
             "machine": {
                 "layerwise": {1: 20, 2: 10, 4: 4},
-                "simultaneous": {1: 10, 2: 4, 4: 2},
+                "simultaneous": {1: 10, 2: 4},
             },
             "paper": {
                 "layerwise": dict.fromkeys((1, 2, 4, 8, 16, 32, 64), 10),

@@ -94,7 +94,7 @@ class Fig4(AbstractStudy):
         plan = {
             "tiny": {"layerwise": {1: 30}, "backprop": {1: 60}},
             "machine": {
-                "layerwise": {1: 60 * K, 2: 40 * K, 4: 20 * K},
+                "layerwise": {1: 60 * K, 2: 40 * K, 4: 8 * K},
                 "backprop": {1: 30 * K, 2: 20 * K, 4: 8 * K},
             },
             "paper": {
@@ -112,7 +112,7 @@ class Fig4(AbstractStudy):
                     "tau": 1,
                     "eta": 0.1 if scale == "tiny" else ETA,
                     "iterations": iterations,
-                    "seeds": {"tiny": 1, "machine": 4, "paper": 10}[scale],
+                    "seeds": {"tiny": 1, "machine": 2, "paper": 10}[scale],
                     "key": 40 + d,
                     "targets": TARGETS,
                 }

@@ -33,7 +33,7 @@ update at its integration time."""
 
 FINE = (1.0, 0.7, 0.5, 0.2, 0.1, 0.05, 0.02)
 MOMENTUM = (0.1, 0.05, 0.02, 0.01)
-ADAM = (0.02, 0.01, 0.003, 0.001, 0.0003)
+ADAM = (0.02, 0.004, 0.002, 0.001, 0.0005)
 STABLE = 0.9
 """A rate is stable if the accuracy ends above this share of the best of its rule's."""
 
@@ -54,7 +54,7 @@ class Plan:
 PLANS: Mapping[Scale, Plan] = {
     "tiny": Plan("small", 1, 4, 8, 1, (0.12, 0.15), {"plain": (0.1,), "Adam": (0.01,)}),
     "machine": Plan(
-        *("vgg", 4, 29, 400, 2, (0.6, 0.8)),
+        *("vgg", 3, 16, 300, 2, (0.6, 0.8)),
         {"plain": FINE, "momentum": MOMENTUM, "Adam": ADAM, "Adam, published": ADAM},
     ),
     "paper": Plan(
@@ -63,7 +63,7 @@ PLANS: Mapping[Scale, Plan] = {
             "plain": (*FINE, 0.9, 0.8, 0.6, 0.4, 0.08, 0.01, 0.005),
             "momentum": MOMENTUM,
             "Adam": ADAM,
-            "Adam, published": (*ADAM, 0.002, 0.0009, 0.0007, 0.0005, 0.0001),
+            "Adam, published": (*ADAM, 0.003, 0.0009, 0.0007, 0.0001),
         },
     ),
 }
