@@ -54,7 +54,7 @@ class Plan:
 PLANS: Mapping[Scale, Plan] = {
     "tiny": Plan("small", 1, 4, 8, 1, (0.12, 0.15), {"plain": (0.1,), "Adam": (0.01,)}),
     "machine": Plan(
-        *("vgg", 3, 16, 300, 2, (0.6, 0.8)),
+        *("vgg", 2, 7, 300, 2, (0.6, 0.8)),
         {"plain": FINE, "momentum": MOMENTUM, "Adam": ADAM, "Adam, published": ADAM},
     ),
     "paper": Plan(
