@@ -46,12 +46,14 @@ class Worn(RuntimeError):
 class Bench:
     """A device with limits, a shadow and accounts.
 
-    `patience_s`: how long a lost device is waited for before LinkLost is raised.
+    `patience_s`: how long a lost device is waited for before LinkLost is raised;
+    `told` is called between two tries.
     """
 
     def __init__(self, device: Device, patience_s: float | int = 30.0) -> None:
         self.device, self.patience_s = device, at_least("patience_s", patience_s, 0.0)
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.told: Callable[[], object] = lambda: None
         self._waiting: list[Update] = []
         self._waits = 0
 
@@ -115,9 +117,10 @@ class Bench:
     def read_back(self) -> Float32[np.ndarray, " P"]:
         """The parameters as the device holds them; from now on they are believed."""
         found = self._safely(self.device.read_parameters)
-        if self.can.exact_writes and not np.array_equal(found, self.shadow):
+        gap = np.abs(found - self.shadow)
+        self.accounts.drift = float(gap.max())
+        if self.can.exact_writes and gap.any():
             self.accounts.disagreements += 1
-            gap = np.abs(found - self.shadow)
             where = self.can.where(int(gap.argmax()))
             warnings.warn(
                 f"the device holds {int((gap > 0).sum())} parameters that differ from "
@@ -248,5 +251,6 @@ class Bench:
                         f"{self.identity} did not come back within "
                         f"{self.patience_s:g} s: {again}"
                     ) from error
+                self.told()
                 tries += 1
                 time.sleep(0 if tries < AT_ONCE else min(2.0 ** (tries - 16), 1.0))
