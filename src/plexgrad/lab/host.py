@@ -138,24 +138,29 @@ def train(
         bench.check_amplitude(float(estimator.code.amplitude))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
         loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch, live)
-        record, status = None, "failed"
-        try:
-            if folder is not None and not course.window:
-                loop.save()
-            record = _record(spec, loop, *loop.run(slots), data)
-            status = record.status
-        except (KeyboardInterrupt, LinkLost, Worn):
-            status = "stopped"
-            if folder is not None:
-                loop.rescue()
-                record = _record(spec, loop, status, {}, data)
-            raise
-        finally:
-            if folder is not None and record is not None:
-                record.save(folder)
-            if live is not None:
-                live.end(status)
-        return record
+        return _recorded(spec, loop, data)
+
+
+def _recorded(spec: dict[str, Any], loop: Loop, data: Dataset | None) -> Record:
+    """Run the loop; its record is saved, and its last word said, however it ends."""
+    ended, folder = "failed", loop.folder
+    try:
+        if folder is not None and not loop.course.window:
+            loop.save()
+        record = _record(spec, loop, *loop.run(spec["slots"]), data)
+        if folder is not None:
+            record.save(folder)
+        ended = record.status
+    except (KeyboardInterrupt, LinkLost, Worn):
+        ended = "stopped"
+        if folder is not None:
+            loop.rescue()
+            _record(spec, loop, ended, {}, data).save(folder)
+        raise
+    finally:
+        if loop.live is not None:
+            loop.live.end(ended)
+    return record
 
 
 def _batches(

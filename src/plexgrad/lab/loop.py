@@ -11,7 +11,7 @@ from plexgrad.lab import saved
 from plexgrad.lab.bench import LOST, Worn
 from plexgrad.lab.saved import Course, Stop
 from plexgrad.lab.ways import Way
-from plexgrad.training.live import HOLD_S, PAUSE, RESUME, STOP, Live
+from plexgrad.training.live import HOLD_S, PAUSE, RESUME, STOP, Live, together
 from plexgrad.training.progress import Progress, Watcher
 from plexgrad.training.train import METRICS
 
@@ -143,9 +143,8 @@ class Loop:
 
     def _tell(self, state: str = "running") -> None:
         watchers = [each for each in (self.live, self.watch) if each is not None]
-        glance = self._glance(state) if watchers else None
-        for watcher in watchers:
-            watcher(glance)
+        if watchers:
+            together(*watchers)(self._glance(state))
 
     def _glance(self, state: str) -> Progress:
         course, accounts = self.course, self.way.bench.accounts
