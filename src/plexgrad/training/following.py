@@ -24,11 +24,12 @@ GOING = ("running", "paused", "waiting")
 class Followed:
     """A run in a folder, seen from outside; `poll` reads what is new.
 
-    A run without a live record, as older ones are, is known by its record alone.
+    A run without a live record, as older ones are, is known by its record alone. With
+    `pid`, only what that process writes is read, which may not have begun.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, pid: int | None = None) -> None:
+        self.folder, self.pid = Path(folder), pid
         self.about: dict[str, Any] = {}
         self.lines: list[dict[str, Any]] = []
         self._file, self._place, self._rest = (0, 0), 0, b""
@@ -39,7 +40,7 @@ class Followed:
         try:
             here = path.stat()
         except OSError:
-            return False if self.lines else self._recorded()
+            return self.pid is None and not self.lines and self._recorded()
         if (here.st_dev, here.st_ino) != self._file or here.st_size < self._place:
             self._file, self._place, self._rest = (here.st_dev, here.st_ino), 0, b""
             self.about, self.lines = {}, []
@@ -53,6 +54,8 @@ class Followed:
         found = [line for line in map(live.parsed, whole) if line]
         if found and not self.about:
             self.about, *found = found
+        if self.pid not in (None, self.about.get("pid")):
+            return False
         self.lines += found
         return bool(whole)
 
