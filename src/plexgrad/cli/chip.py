@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from plexgrad.cli import chip_train
+from plexgrad.cli import chip_train, chip_watch
 from plexgrad.cli.chip_train import Url
-from plexgrad.cli.screen import show
 from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, Result
 from plexgrad.lab.conform import conform as put_through
@@ -23,16 +22,20 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app.command("train")(chip_train.train)
+app.command("watch")(chip_watch.watch)
 
 
 @app.command("list")
 def names(as_json: Json = False) -> None:
     """The kinds of devices that can be opened, by the scheme of their URL."""
-    found = {}
-    for scheme, maker in find.drivers().items():
-        words = (getattr(maker, "__doc__", None) or "a device behind a link").strip()
-        found[scheme] = words.splitlines()[0]
-    show(found, as_json)
+    found, lacking = find.described(), find.missing()
+    if as_json:
+        typer.echo(json.dumps({"devices": found, "missing": lacking}))
+        return
+    for scheme, words in found.items():
+        typer.echo(f"{scheme + ':':<12}{words}")
+        if scheme in lacking:
+            typer.secho(f"{'':<12}{lacking[scheme]}", fg="yellow")
 
 
 @app.command()
