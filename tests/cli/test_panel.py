@@ -4,10 +4,12 @@ import asyncio
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import plexgrad as pg
 from plexgrad.cli import chip_watch, panel_words
 from plexgrad.training import live
 from plexgrad.training.following import Followed
@@ -234,6 +236,7 @@ def test_training_behind_its_panel(somewhere, capfd, monkeypatch):
 
     monkeypatch.setattr(panel.Panel, "run", run)
     monkeypatch.setattr(chip_watch, "_terminal", lambda: None)
+    monkeypatch.setenv("PYTHONPATH", str(Path(pg.__file__).parents[1]))
     words = ["chip", "train", "emulated:2-2-1", "xor", "--slots", "40", "--out", "run"]
     assert chip_watch.start(words, somewhere / "run") == 0
     assert "test accuracy" in capfd.readouterr().out

@@ -19,6 +19,10 @@ from plexgrad.cli import panel_words as words
 from plexgrad.training.following import GOING, Followed
 
 LOOK_S = 0.5
+"""Seconds between two looks at a run."""
+
+TICK_S = 0.1
+"""Seconds between two pictures of a replay."""
 REPLAY_S = 10.0
 """Seconds that a replay of a whole run takes."""
 
@@ -111,6 +115,7 @@ class Panel(App[int]):
         plot.plt.xlim(0, lines[-1]["slots"] if lines else 1)
         if name == "accuracy":
             plot.plt.ylim(0, 100)
+            plot.plt.yticks([0, 25, 50, 75, 100])
         elif y and min(y) > 0:
             plot.plt.yscale("log")
         plot.plt.plot(x, y, marker="braille")
@@ -156,10 +161,11 @@ class Panel(App[int]):
         if math.isfinite(self._shown):
             return
         self._shown = 1.0
-        self._player = self.set_interval(0.1, self._play)
+        self._player = self.set_interval(TICK_S, self._play)
+        self._draw()
 
     def _play(self) -> None:
-        self._shown += max(1.0, len(self.run_.phase()) * 0.1 / REPLAY_S)
+        self._shown += len(self.run_.phase()) * TICK_S / REPLAY_S
         if self._shown >= len(self.run_.phase()):
             self._shown = math.inf
             self._player.stop()
