@@ -219,13 +219,20 @@ class Bench:
 
     def _safely(self, call: Callable[[], T]) -> T:
         """The call's result, made again for as long as the device comes back."""
-        began = None
+        began, tries = None, 0
         while True:
             try:
                 return call()
             except LOST as error:
                 began = time.monotonic() if began is None else began
                 self._restore(error, began)
+                tries += 1
+                # A device that comes back each time, and fails at this each time.
+                if tries > AT_ONCE and time.monotonic() - began > self.patience_s:
+                    raise LinkLost(
+                        f"{self.identity} comes back, but not with an answer, for "
+                        f"{self.patience_s:g} s: {error}"
+                    ) from error
 
     def _restore(self, error: Exception, began: float) -> None:
         tries = 0
