@@ -220,7 +220,10 @@ def test_without_a_panel(plexgrad, tmp_path, it):
 def test_a_picture(plexgrad, tmp_path, it):
     file = tmp_path / "panel.svg"
     assert plexgrad("chip", "watch", tmp_path, "--picture", file)[0] == 0
-    assert file.read_text().startswith("<svg")
+    drawn = file.read_text()
+    assert drawn.startswith("<svg")
+    assert "@font-face" not in drawn
+    assert "Leave" in drawn
 
 
 def test_training_behind_its_panel(somewhere, capfd, monkeypatch):

@@ -1,5 +1,7 @@
 """A run on a device while it is watched: paused, gone on with, stopped, and killed."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -49,8 +51,8 @@ def run(device, folder=None, **more):
     return lab.train(device, XOR, **{**TERMS, "out": folder, **more})
 
 
-def waited_for(condition):
-    until = time.monotonic() + 20
+def waited_for(condition, seconds=60):
+    until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -172,3 +174,33 @@ def test_requests_that_mean_nothing_are_dropped(tmp_path):
     assert (it.asked(), it.asked()) == ("pause", "")
     with pytest.raises(ValueError, match="request must be one of"):
         live.ask(tmp_path, "explode")
+
+
+CHILD = """
+import sys
+from tests.lab import test_live
+test_live.run(test_live.Slow(), sys.argv[1], checkpoint_s=0.05, slots=2000)
+"""
+
+
+def test_a_killed_run_goes_on_though_the_device_has_lost_its_power(tmp_path):
+    words = [sys.executable, "-W", "ignore", "-c", CHILD, str(tmp_path)]
+    child = subprocess.Popen(words)
+    run_ = Followed(tmp_path, child.pid)
+    try:
+        waited_for(lambda: run_.poll() and run_.lines[-1]["slot"] > 100, 120)
+    finally:
+        child.kill()
+        child.wait()
+    assert Record.load(tmp_path).status == "running"
+    assert 0 < run_.lines[-1]["slot"] < 2000
+    plain, device = (lab.EmulatedMLP([2, 2, 1], seed=seed) for seed in (0, 1))
+    found = run(device, tmp_path, resume=True, slots=2000)
+    wanted = run(plain, slots=2000)
+    np.testing.assert_array_equal(device.theta, plain.theta)
+    np.testing.assert_array_equal(found.curves["test_cost"], wanted.curves["test_cost"])
+    followed = Followed(tmp_path)
+    followed.poll()
+    slots = [line["slot"] for line in followed.lines]
+    assert slots == sorted(slots)
+    assert followed.state() == "finished"

@@ -1,6 +1,7 @@
 """`plexgrad chip watch`: the panel of a run that goes on, has ended, or starts here."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -122,8 +123,12 @@ def _draw(run: Followed, file: Path) -> None:
     panel = _panel()(run)
 
     async def picture(pilot: Any) -> None:
+        while not panel.query("FooterKey"):
+            await pilot.pause(0.05)
         await pilot.pause(0.2)
-        file.write_text(panel.export_screenshot(title="plexgrad chip watch"))
+        drawn = panel.export_screenshot(title="plexgrad chip watch")
+        # A picture that asks the network for its letters is not whole.
+        file.write_text(re.sub(r"@font-face\s*{.*?}\s*", "", drawn, flags=re.DOTALL))
         panel.exit()
 
     panel.run(headless=True, size=(WIDTH, HEIGHT), auto_pilot=picture)
