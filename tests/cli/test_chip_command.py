@@ -1,6 +1,7 @@
 """`plexgrad chip`: from a URL to a trained device, in this process."""
 
 import json
+import sys
 
 from plexgrad.core.record import Record
 from plexgrad.lab.emulated import EmulatedMLP
@@ -12,7 +13,19 @@ CHIP = "emulated:2-2-1"
 def test_kinds_of_devices(plexgrad):
     status, out, _ = plexgrad("chip", "list", "--json")
     assert status == 0
-    assert json.loads(out).keys() >= {"emulated", "tcp", "serial", "replay"}
+    found = json.loads(out)
+    assert found["devices"].keys() >= {"emulated", "tcp", "serial", "replay"}
+    assert "NumPy" in found["devices"]["emulated"]
+
+
+def test_what_is_missing_is_named_with_what_to_install(plexgrad, monkeypatch):
+    monkeypatch.setitem(sys.modules, "serial", None)
+    status, out, _ = plexgrad("chip", "list")
+    assert status == 0
+    assert "serial is missing: pip install 'plexgrad[lab]'" in out
+    status, _, err = plexgrad("chip", "identify", "serial:/dev/nothing")
+    assert status == 2
+    assert err == "plexgrad: serial is missing: pip install 'plexgrad[lab]'\n"
 
 
 def test_who_it_is_and_what_it_can(plexgrad):
@@ -45,14 +58,29 @@ def test_training_and_going_on(plexgrad, somewhere):
         record = Record.load(folder)
         assert (record.status, record.spec["crossing"]) == ("finished", "updates")
         assert (folder / "report.html").is_file()
-        status, _, err = plexgrad("chip", "train", listener.url, "xor", *words)
-        assert status == 2
-        assert "without a run" in err
-        status, _, _ = plexgrad(
-            "chip", "train", listener.url, "--resume", "--out", folder, "-q"
+        status, _, err = plexgrad(
+            "chip", "train", listener.url, "xor", *words, "--out", folder
         )
+        assert status == 2
+        assert f"--resume --out {folder}" in err
+        status, _, _ = plexgrad("chip", "train", listener.url, "xor", *words)
+        assert status == 0
+        assert Record.load(somewhere / "runs" / "chip-xor-2").final == record.final
+        status, _, _ = plexgrad("chip", "train", "--resume", "--out", folder, "-q")
         assert status == 0
         assert Record.load(folder).final == record.final
+        assert list(folder.glob("events*")) == []
+
+
+def test_a_task_comes_with_settings_for_a_device(plexgrad, somewhere):
+    words = ("--slots", 2, "--tensorboard", "--quiet")
+    status, _, _ = plexgrad("chip", "train", "emulated:49-4-4", "nist7x7", *words)
+    assert status == 0
+    folder = somewhere / "runs" / "chip-nist7x7"
+    spec = Record.load(folder).spec
+    assert (spec["batch"], spec["crossing"]) == (128, "updates")
+    assert spec["estimator"]["reference"] == "antithetic"
+    assert len(list(folder.glob("events.out.tfevents.*"))) == 1
 
 
 def test_mistakes_are_one_line(plexgrad):
@@ -60,6 +88,8 @@ def test_mistakes_are_one_line(plexgrad):
         (("identify", "gpib:4"), "a device must be SCHEME:..."),
         (("identify", "tcp://127.0.0.1:1"), "nobody"),
         (("train", CHIP), "a task must be given"),
+        (("train",), "a task must be given"),
+        (("train", CHIP, "xor", "--watch"), "the panel needs a terminal"),
         (("train", CHIP, "nist7x7"), "inputs must match the data"),
         (("train", CHIP, "--resume"), "--resume takes the run in --out"),
         (("serve", CHIP, "--at", "tcp://0.0.0.0:0"), "TCP has no keys"),

@@ -58,7 +58,7 @@ def guarded(command: Callable[..., Any]) -> int:
         command(standalone_mode=True)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         typer.secho(f"plexgrad: {error}", err=True, fg="red")
         return 2
     return 0

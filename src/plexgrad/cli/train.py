@@ -7,6 +7,7 @@ import typer
 
 from plexgrad import codes
 from plexgrad.chips.naming import help_lines
+from plexgrad.cli.folders import free, refuse_taken
 from plexgrad.cli.options import (
     join_processes,
     starting_spec,
@@ -16,6 +17,7 @@ from plexgrad.cli.options import (
 from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen, show
 from plexgrad.cli.trace import draw_start, refuse_untraceable
+from plexgrad.cli.watchers import watchers
 from plexgrad.core.record import Record
 from plexgrad.training import processes
 from plexgrad.training import train as run
@@ -190,6 +192,9 @@ def train(
     as_json: Annotated[
         bool, _option("Print the result as JSON on standard output.", FILES, "--json")
     ] = False,
+    tensorboard: Annotated[
+        bool, _option("Write event files into the folder.", FILES, "--tensorboard")
+    ] = False,
     quiet: Annotated[bool, _option("No progress.", FILES, "--quiet", "-q")] = False,
 ) -> None:
     """Train a simulated chip by multiplexed perturbation, and leave a report.
@@ -238,8 +243,8 @@ def train(
         start = starting_spec(task, file, analog)
         start = {"key": 0, "backpropagation": True} | start
         settings = with_options(start, options)
-        folder = out or _free(Path("runs") / str(settings["task"]["name"]))
-        _refuse_taken(folder)
+        folder = out or free(Path("runs") / str(settings["task"]["name"]))
+        refuse_taken(folder, f"--resume {folder}")
         return settings, str(folder)
 
     settings, place = processes.by_first(resolved)
@@ -254,8 +259,8 @@ def train(
     going_on = resume is not None
     screen = Screen(quiet or not first)
     try:
-        with screen:
-            record = run(**arguments, out=folder, resume=going_on, watch=screen)
+        with watchers(screen, folder, settings, going_on, tensorboard) as watch:
+            record = run(**arguments, out=folder, resume=going_on, watch=watch)
     except KeyboardInterrupt:
         kept = any(folder.glob("checkpoint*.npz"))
         saved = "saved" if kept else "nothing to save yet"
@@ -275,22 +280,6 @@ def train(
     if first:
         draw(record, folder, as_json)
         draw_start(arguments, trace, folder)
-
-
-def _free(folder: Path) -> Path:
-    number, found = 1, folder
-    while found.exists():
-        number += 1
-        found = folder.with_name(f"{folder.name}-{number}")
-    return found
-
-
-def _refuse_taken(folder: Path) -> None:
-    if (folder / "record.json").exists():
-        raise ValueError(
-            f"--out must be a folder without a run, got {folder}; "
-            f"go on with it by --resume {folder}"
-        )
 
 
 def _refuse_beside(name: str, options: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ class Accounts:
 
     `writes` (P,) counts how often each cell was written, restoring included;
     `saturated` (P,) in how many measurements a parameter was driven out of its range.
-    `device_s` is what the device says it was busy.
+    `device_s` is what the device says it was busy. `drift` is how far the parameter
+    that was farthest off lay from its belief when all were last read back, in its unit.
     """
 
     writes: np.ndarray
@@ -25,6 +26,7 @@ class Accounts:
     recoveries: int = 0
     unsettled: int = 0
     disagreements: int = 0
+    drift: float = 0.0
     link: LinkCounts = field(default_factory=LinkCounts)
 
     @classmethod
@@ -47,12 +49,24 @@ class Accounts:
         """Go on from a checkpoint; `link` is the driver's own, which goes on too."""
         self.link = link
         for each in fields(self):
-            if each.name != "link":
+            if each.name != "link" and each.name in arrays:
                 value = arrays[each.name]
                 setattr(self, each.name, value.copy() if value.ndim else value.item())
         for each in fields(LinkCounts):
             before = arrays[f"link_{each.name}"].item()
             setattr(link, each.name, getattr(link, each.name) + before)
+
+    def glance(self) -> dict[str, float | int]:
+        """The numbers that a watcher of the run sees, all by name."""
+        return {
+            **{f.name: getattr(self.link, f.name) for f in fields(LinkCounts)},
+            "writes_max": int(self.writes.max()),
+            "writes_mean": float(self.writes.mean()),
+            "saturated_cells": int((self.saturated > 0).sum()),
+            "device_s": self.device_s,
+            "recoveries": self.recoveries,
+            "drift": self.drift,
+        }
 
     def summary(self) -> dict[str, Any]:
         """Plain data for a record."""
@@ -67,5 +81,6 @@ class Accounts:
             "recoveries": self.recoveries,
             "unsettled": self.unsettled,
             "disagreements": self.disagreements,
+            "drift": self.drift,
             "link": found,
         }

@@ -46,12 +46,14 @@ class Worn(RuntimeError):
 class Bench:
     """A device with limits, a shadow and accounts.
 
-    `patience_s`: how long a lost device is waited for before LinkLost is raised.
+    `patience_s`: how long a lost device is waited for before LinkLost is raised;
+    `told` is called between two tries.
     """
 
     def __init__(self, device: Device, patience_s: float | int = 30.0) -> None:
         self.device, self.patience_s = device, at_least("patience_s", patience_s, 0.0)
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.told: Callable[[], object] = lambda: None
         self._waiting: list[Update] = []
         self._waits = 0
 
@@ -115,9 +117,10 @@ class Bench:
     def read_back(self) -> Float32[np.ndarray, " P"]:
         """The parameters as the device holds them; from now on they are believed."""
         found = self._safely(self.device.read_parameters)
-        if self.can.exact_writes and not np.array_equal(found, self.shadow):
+        gap = np.abs(found - self.shadow)
+        self.accounts.drift = float(gap.max())
+        if self.can.exact_writes and gap.any():
             self.accounts.disagreements += 1
-            gap = np.abs(found - self.shadow)
             where = self.can.where(int(gap.argmax()))
             warnings.warn(
                 f"the device holds {int((gap > 0).sum())} parameters that differ from "
@@ -216,13 +219,20 @@ class Bench:
 
     def _safely(self, call: Callable[[], T]) -> T:
         """The call's result, made again for as long as the device comes back."""
-        began = None
+        began, tries = None, 0
         while True:
             try:
                 return call()
             except LOST as error:
                 began = time.monotonic() if began is None else began
                 self._restore(error, began)
+                tries += 1
+                # A device that comes back each time, and fails at this each time.
+                if tries > AT_ONCE and time.monotonic() - began > self.patience_s:
+                    raise LinkLost(
+                        f"{self.identity} comes back, but not with an answer, for "
+                        f"{self.patience_s:g} s: {error}"
+                    ) from error
 
     def _restore(self, error: Exception, began: float) -> None:
         tries = 0
@@ -248,5 +258,6 @@ class Bench:
                         f"{self.identity} did not come back within "
                         f"{self.patience_s:g} s: {again}"
                     ) from error
+                self.told()
                 tries += 1
                 time.sleep(0 if tries < AT_ONCE else min(2.0 ** (tries - 16), 1.0))

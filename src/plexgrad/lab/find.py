@@ -73,6 +73,36 @@ def drivers() -> dict[str, Callable[[str], Any]]:
     return found
 
 
+def described() -> dict[str, str]:
+    """What each scheme opens, in a line: the first that its module says of itself."""
+    ours = {vars(cls)["scheme"]: cls for cls in _crawled() if vars(cls).get("scheme")}
+    found = {}
+    for scheme, maker in drivers().items():
+        it = (
+            importlib.import_module(ours[scheme].__module__)
+            if scheme in ours
+            else maker
+        )
+        words = (getattr(it, "__doc__", None) or "a driver of somebody else").strip()
+        found[scheme] = words.splitlines()[0]
+    return found
+
+
+def missing() -> dict[str, str]:
+    """What to install before devices of a scheme can be opened, by scheme.
+
+    Drivers and transports that need more than this package have a class method
+    `missing`, which gives that in a line, or "" if all is there.
+    """
+    found = {}
+    for cls in _crawled():
+        asked = getattr(cls, "missing", None)
+        scheme = vars(cls).get("scheme")
+        if scheme and asked is not None and (words := asked()):
+            found[scheme] = words
+    return found
+
+
 def transports() -> list[type[AbstractTransport]]:
     """Every kind of transport."""
     return [

@@ -28,6 +28,7 @@ from plexgrad.lab.ways import WAYS, chosen
 from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training.arguments import as_key
 from plexgrad.training.discrete import Keys
+from plexgrad.training.live import Live
 from plexgrad.training.order import Order
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import rule_spec
@@ -67,8 +68,10 @@ def train(
 
     With `out`, the folder gets `record.json` and, every `checkpoint_s` seconds, a
     checkpoint with the parameters read back from the device; `resume=True` goes on from
-    it, if the device has the same serial number. A link or device that is lost is
-    waited for `patience_s`. Ctrl-C stops between two windows with all updates applied.
+    it, if the device has the same serial number. The folder also gets the live record
+    of `training.live`, by which the run can be watched, paused and stopped. A link or
+    device that is lost is waited for `patience_s`. Ctrl-C, or a stop that is asked for
+    in the folder, ends it between two windows with all updates applied.
 
     Raises ValueError for what cannot work together or is beyond the device's limits,
     LinkLost if it does not come back and Worn at its endurance (both after saving),
@@ -133,18 +136,31 @@ def train(
         else:
             _begin(bench, start, keys)
         bench.check_amplitude(float(estimator.code.amplitude))
-        loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch)
-        try:
-            status, diverged = loop.run(slots)
-        except (KeyboardInterrupt, LinkLost, Worn):
-            if folder is not None:
-                loop.rescue()
-                _record(spec, loop, "stopped", {}, data).save(folder)
-            raise
-        record = _record(spec, loop, status, diverged, data)
+        live = None if folder is None else Live(folder, _about(spec, bench), resume)
+        loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch, live)
+        return _recorded(spec, loop, data)
+
+
+def _recorded(spec: dict[str, Any], loop: Loop, data: Dataset | None) -> Record:
+    """Run the loop; its record is saved, and its last word said, however it ends."""
+    ended, folder = "failed", loop.folder
+    try:
+        if folder is not None and not loop.course.window:
+            loop.save()
+        record = _record(spec, loop, *loop.run(spec["slots"]), data)
         if folder is not None:
             record.save(folder)
-        return record
+        ended = record.status
+    except (KeyboardInterrupt, LinkLost, Worn):
+        ended = "stopped"
+        if folder is not None:
+            loop.rescue()
+            _record(spec, loop, ended, {}, data).save(folder)
+        raise
+    finally:
+        if loop.live is not None:
+            loop.live.end(ended)
+    return record
 
 
 def _batches(
@@ -192,6 +208,19 @@ def _begin(bench: Bench, start: Any, keys: Keys) -> None:
         else:
             parts.append(bounds[0] + (bounds[1] - bounds[0]) * part)
     bench.write(np.concatenate(parts))
+
+
+def _about(spec: dict[str, Any], bench: Bench) -> dict[str, Any]:
+    """What a live record says of the run."""
+    ends = [group.endurance for group in bench.can.groups if group.endurance]
+    return {
+        "task": spec["task"]["name"],
+        "chip": str(bench.identity),
+        "way": f"{spec['crossing']}, {spec['estimator']['reference']}",
+        "parameters": bench.can.parameters,
+        "endurance": min(ends) if ends else None,
+        "unit": bench.can.groups[0].unit,
+    }
 
 
 def _empty(spec: dict[str, Any], status: str) -> Record:

@@ -1,5 +1,6 @@
-"""The windows of a run one by one: points, glances, checkpoints and a safe stop."""
+"""The windows of a run one by one: points, glances, checkpoints, and safe places."""
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,18 @@ from typing import Any
 import numpy as np
 
 from plexgrad.lab import saved
-from plexgrad.lab.bench import Worn
+from plexgrad.lab.bench import LOST, Worn
 from plexgrad.lab.saved import Course, Stop
 from plexgrad.lab.ways import Way
+from plexgrad.training.live import HOLD_S, PAUSE, RESUME, STOP, Live, together
 from plexgrad.training.progress import Progress, Watcher
 from plexgrad.training.train import METRICS
 
 WATCH_S = 0.1
 """Seconds between two glances at a run."""
+
+AWAKE_S = 2.0
+"""Seconds between two calls that keep the link of a paused run."""
 
 
 class Loop:
@@ -28,14 +33,19 @@ class Loop:
         folder: Path | None,
         checkpoint_s: float | int,
         watch: Watcher | None,
+        live: Live | None = None,
     ) -> None:
         self.way, self.course, self.points = way, course, points
-        self.folder, self.checkpoint_s, self.watch = folder, checkpoint_s, watch
+        self.folder, self.checkpoint_s = folder, checkpoint_s
+        self.watch, self.live = watch, live
         self.confusion: Any = None
+        self.mean, self.slots = np.nan, 0
+        way.bench.told = lambda: self._tell("waiting")
 
     def run(self, slots: int) -> tuple[str, dict[str, int]]:
         """All windows that are left; the status, and where the run broke."""
         course, way, tau = self.course, self.way, self.way.clock.tau_theta
+        self.slots = slots
         began = time.perf_counter() - course.seconds
         saved_at = looked_at = time.monotonic()
         reached = course.slot[-1] if course.slot else -1
@@ -44,9 +54,10 @@ class Loop:
             self._score(0)
             began = time.perf_counter() - course.seconds
         due = [point for point in due if point > 0]
+        self._tell()
         with Stop() as stop:
             while course.window < slots // tau:
-                mean, wrong = way.window(course.window)
+                self.mean, wrong = way.window(course.window)
                 if wrong is not None:
                     return "diverged", {"0": wrong}
                 course.window += 1
@@ -62,9 +73,11 @@ class Loop:
                     self.save()
                     saved_at = time.monotonic()
                 last = course.window == slots // tau
-                if self.watch and (last or now - looked_at > WATCH_S):
+                if last or now - looked_at > WATCH_S:
                     looked_at = now
-                    self.watch(self._glance(slot, slots, mean))
+                    self._tell()
+                    if self._held(stop):
+                        began = time.perf_counter() - course.seconds
                 if stop.asked:
                     raise KeyboardInterrupt
         way.flush()
@@ -100,16 +113,51 @@ class Loop:
         self.course.spent.append(self.way.evaluations)
         self.course.slot.append(slot)
 
-    def _glance(self, slot: int, slots: int, mean: float) -> Progress:
-        scores = self.course.scores
-        seen = [s[METRICS.index("test_accuracy")] for s in scores[-1:]]
+    def _held(self, stop: Stop) -> bool:
+        """Do what a watcher of the folder asks; whether the run was paused.
+
+        A pause is between two windows: all updates are applied and saved, and the
+        perturbation is off.
+        """
+        word = self.live.asked() if self.live else ""
+        stop.asked |= word == STOP
+        if self.live is None or word != PAUSE:
+            return False
+        self.save()
+        awake = time.monotonic()
+        while word != RESUME and not stop.asked:
+            self._tell("paused")
+            time.sleep(HOLD_S)
+            if time.monotonic() - awake > AWAKE_S:
+                self._keep_awake()
+                awake = time.monotonic()
+            word = self.live.asked()
+            stop.asked |= word == STOP
+        self._tell()
+        return True
+
+    def _keep_awake(self) -> None:
+        """Read, so that the link stays ours; a device that is off now may come back."""
+        with contextlib.suppress(*LOST):
+            self.way.bench.device.read_parameters()
+
+    def _tell(self, state: str = "running") -> None:
+        watchers = [each for each in (self.live, self.watch) if each is not None]
+        if watchers:
+            together(*watchers)(self._glance(state))
+
+    def _glance(self, state: str) -> Progress:
+        course, accounts = self.course, self.way.bench.accounts
+        seen = [s[METRICS.index("test_accuracy")] for s in course.scores[-1:]]
         return Progress(
             "train",
-            slot,
-            slots,
+            course.window * self.way.clock.tau_theta,
+            self.slots,
             self.way.evaluations,
-            self.course.seconds,
-            np.array([mean]),
+            course.seconds,
+            np.array([self.mean]),
             np.array([value for value in seen if np.isfinite(value)]),
             0,
+            state,
+            {"steps": course.window, **accounts.glance()},
         )

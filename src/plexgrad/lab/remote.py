@@ -29,6 +29,9 @@ from plexgrad.lab.messages import NUMBER, Command, Status
 from plexgrad.lab.perturbations import Codes, Perturbations, Update
 from plexgrad.lab.transports.transport import Line
 
+SLOWEST = 100e3
+"""Bytes per second that a link makes at least, unless it declares other."""
+
 
 class Remote:
     """A device over any transport. Follows `Device` and all its optional protocols.
@@ -215,6 +218,8 @@ class Remote:
         can = self._known and self._known[1]
         if can and can.bytes_per_s:
             longer += 10 * len(frame) / can.bytes_per_s
+        else:
+            longer += len(frame) / SLOWEST
         until = time.monotonic() + self.timeout_s + 2 * longer
         left = self.timeout_s + 2 * longer
         # Once at least: an answer that is there counts, however long this host slept.

@@ -104,6 +104,15 @@ def analog_preset(task: str) -> dict[str, Any]:
     return tomllib.loads(file.read_text()) if file.is_file() else {}
 
 
+def device_preset(task: str) -> dict[str, Any]:
+    """What a task's preset needs beside it on a device in a lab; empty if none ships.
+
+    A device makes thousands of measurements a second, a simulation makes millions.
+    """
+    file = _PRESETS / "device" / f"{task}.toml"
+    return tomllib.loads(file.read_text()) if file.is_file() else {}
+
+
 def presets() -> list[str]:
     """Tasks that a spec ships for."""
     files = (file.name for file in _PRESETS.iterdir())

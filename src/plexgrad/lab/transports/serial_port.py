@@ -46,6 +46,15 @@ class Serial(AbstractTransport):
         return cls(head if mark or "://" in rest else place, **options)
 
     @classmethod
+    def missing(cls) -> str:
+        """What to install first; "" if it is here."""
+        try:
+            needed("serial")
+        except ImportError as error:
+            return str(error)
+        return ""
+
+    @classmethod
     @contextmanager
     def demo(cls) -> Iterator["Serial"]:
         with PtyListener(lambda: lambda data: data) as listener:

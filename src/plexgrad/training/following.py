@@ -1,0 +1,161 @@
+"""Following a run from outside: its live record, whether it lives, and its rates."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plexgrad.core.record import Record
+from plexgrad.training import live
+
+RECENT_S = 5.0
+"""Seconds over which rates are taken."""
+
+FRESH = 4
+"""Intervals without a line after which a run's process is looked for."""
+
+GOING = ("running", "paused", "waiting")
+
+
+class Followed:
+    """A run in a folder, seen from outside; `poll` reads what is new.
+
+    A run without a live record, as older ones are, is known by its record alone. With
+    `pid`, only what that process writes is read, which may not have begun.
+    """
+
+    def __init__(self, folder: str | Path, pid: int | None = None) -> None:
+        self.folder, self.pid = Path(folder), pid
+        self.about: dict[str, Any] = {}
+        self.lines: list[dict[str, Any]] = []
+        self._file, self._place, self._rest = (0, 0), 0, b""
+
+    def poll(self) -> bool:
+        """Read what has been written since; whether there was anything."""
+        path = self.folder / live.FILE
+        try:
+            here = path.stat()
+        except OSError:
+            return self.pid is None and not self.lines and self._recorded()
+        if (here.st_dev, here.st_ino) != self._file or here.st_size < self._place:
+            self._file, self._place, self._rest = (here.st_dev, here.st_ino), 0, b""
+            self.about, self.lines = {}, []
+        if here.st_size == self._place:
+            return False
+        with path.open("rb") as file:
+            file.seek(self._place)
+            new = file.read()
+        self._place += len(new)
+        *whole, self._rest = (self._rest + new).split(b"\n")
+        found = [line for line in map(live.parsed, whole) if line]
+        if found and not self.about:
+            self.about, *found = found
+        if self.pid not in (None, self.about.get("pid")):
+            return False
+        self.lines += found
+        return bool(whole)
+
+    def state(self) -> str:
+        """Now: "running", "paused", "waiting", "finished", "stopped", ...
+
+        "killed" if its process is gone, "silent" if it may live elsewhere but says
+        nothing, "starting" if there is nothing yet.
+        """
+        if not self.lines:
+            return "starting"
+        said = str(self.lines[-1]["state"])
+        if said not in GOING or not self.about:
+            return said
+        if self.silent_s() < FRESH * float(self.about.get("every_s", 1.0)):
+            return said
+        if self.about.get("host") != platform.node():
+            return "silent"
+        return said if _alive(self.about) else "killed"
+
+    def silent_s(self) -> float:
+        """Seconds since the last line."""
+        return max(0.0, time.time() - float(self.lines[-1]["at"]))
+
+    def phase(self) -> list[dict[str, Any]]:
+        """The lines of the newest phase."""
+        last = self.lines[-1]["phase"] if self.lines else None
+        return [line for line in self.lines if line["phase"] == last]
+
+    def ask(self, word: str) -> None:
+        """Ask the run to pause, resume or stop."""
+        live.ask(self.folder, word)
+
+    def _recorded(self) -> bool:
+        """Lines from the curves of a record. Raises FileNotFoundError without one."""
+        record = Record.load(self.folder)
+        curves, spec = record.curves, record.spec
+        self.about = {}
+        self.lines = [
+            {
+                "at": 0.0,
+                "state": record.status,
+                "phase": "train",
+                "slot": int(slot),
+                "slots": int(spec["slots"]),
+                "evaluations": int(spent),
+                "seconds": record.throughput["seconds"]
+                * slot
+                / max(1, curves["slot"][-1]),
+                "cost": _mean(curves["train_cost"][n]),
+                "accuracy": _mean(curves["test_accuracy"][n]),
+                "diverged": len(record.diverged),
+            }
+            for n, (slot, spent) in enumerate(
+                zip(curves.get("slot", ()), curves.get("evaluations", ()), strict=True)
+            )
+        ]
+        return bool(self.lines)
+
+
+def rate(lines: list[dict[str, Any]], over: str, under: str = "seconds") -> float:
+    """How fast one number has grown with another lately; NaN if neither has.
+
+    Rates are those of the last few seconds in which the run was running.
+    """
+    known = [line for line in lines[-64:] if over in line and under in line]
+    if not known:
+        return float("nan")
+    last = known[-1]
+    first = next(
+        (line for line in known if last["seconds"] - line["seconds"] <= RECENT_S), last
+    )
+    if first is last and len(known) > 1:
+        first = known[-2]
+    span = last[under] - first[under]
+    return (last[over] - first[over]) / span if span > 0 else float("nan")
+
+
+def left_s(lines: list[dict[str, Any]]) -> float:
+    """Seconds until the end at the newest rate; NaN if that is not known."""
+    if not lines:
+        return float("nan")
+    speed = rate(lines, "slot")
+    todo = lines[-1]["slots"] - lines[-1]["slot"]
+    return todo / speed if speed > 0 else float("nan")
+
+
+def _alive(about: Mapping[str, Any]) -> bool:
+    pid = int(about["pid"])
+    if about.get("born"):
+        return live.born(pid) == about["born"]
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _mean(values: np.ndarray) -> float | None:
+    values = np.asarray(values, float)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None

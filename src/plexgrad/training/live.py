@@ -1,0 +1,218 @@
+"""The live record of a run: a line per glance in its folder, and what is asked of it.
+
+The folder is the channel, so a run is watched from another terminal, over ssh, or after
+it has ended. `live.jsonl` begins with a line that says who writes; every other line is
+a glance. A line is written in one call, so it is there whole or not at all; a file that
+has grown long is replaced by one with every second line. A watcher asks by writing one
+word into `request`, which the run takes away when it obeys.
+"""
+
+import itertools
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plexgrad.core.record import write_atomically
+from plexgrad.core.validate import one_of
+from plexgrad.training.progress import Progress, Watcher
+
+FILE, REQUEST = "live.jsonl", "request"
+FORMAT = 1
+EVERY_S = 0.5
+"""Seconds between two lines of a run that goes on."""
+
+MOST = 4000
+"""Lines at which every second one goes."""
+
+PAUSE, RESUME, STOP = REQUESTS = ("pause", "resume", "stop")
+HOLD_S = 0.1
+"""Seconds between two looks at what is asked, while a run is paused."""
+
+
+class Live:
+    """The writing end: a watcher that appends, and reads what is asked.
+
+    `about` is told to whoever follows. With `resume`, earlier lines stay up to where
+    the run goes on; else they go.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        about: Mapping[str, Any],
+        resume: bool = False,
+        every_s: float | int = EVERY_S,
+    ) -> None:
+        self.path, self.wish = folder / FILE, folder / REQUEST
+        self.every_s = float(every_s)
+        self.lines: list[dict[str, Any]] = []
+        self._before = read(self.path)[1] if resume else []
+        self._about = {
+            "format": FORMAT,
+            "pid": os.getpid(),
+            "born": born(os.getpid()),
+            "host": platform.node(),
+            "every_s": self.every_s,
+            **about,
+        }
+        self._began, self._told_at, self._state = False, 0.0, ""
+        self._newest: Progress | None = None
+        self.path.unlink(missing_ok=True)
+        self.wish.unlink(missing_ok=True)
+
+    def __call__(self, glance: Progress) -> None:
+        """Append a line, unless nothing has changed since the last but a moment."""
+        self._newest, now = glance, time.monotonic()
+        last = glance.slot == glance.slots
+        quiet = glance.state == self._state and now - self._told_at < self.every_s
+        if quiet and not last:
+            return
+        self._told_at, self._state = now, glance.state
+        self._append(_line(glance))
+
+    def end(self, state: str) -> None:
+        """The last line: "finished", "stopped", "diverged" or "failed"."""
+        if self._newest is not None:
+            self._append(_line(self._newest.turned(state)))
+
+    def asked(self) -> str:
+        """What a watcher asks for, once; "" if nothing, or nothing that is known."""
+        try:
+            word = self.wish.read_text().strip()
+            self.wish.unlink()
+        except OSError:
+            return ""
+        return word if word in REQUESTS else ""
+
+    def _append(self, line: dict[str, Any]) -> None:
+        if not self._began:
+            here = line["phase"], line["slot"]
+            self.lines = [
+                *itertools.takewhile(lambda old: not _from(old, here), self._before)
+            ]
+        self.lines.append(line)
+        if self._began and len(self.lines) <= MOST:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(_text(line))
+            return
+        if len(self.lines) > MOST:
+            self.lines = [*self.lines[:-1:2], line]
+        self._began = True
+        whole = b"".join(map(_text, (self._about, *self.lines)))
+        write_atomically(self.path, whole)
+
+
+def steered(live: Live) -> Watcher:
+    """A watcher that writes the live record, and holds or ends a run as it is asked.
+
+    For runs that are at a safe place whenever they are watched. Raises
+    KeyboardInterrupt where a stop is asked for.
+    """
+
+    def watch(glance: Progress) -> None:
+        live(glance)
+        word = live.asked()
+        while word == PAUSE:
+            live(glance.turned("paused"))
+            time.sleep(HOLD_S)
+            word = live.asked() or PAUSE
+        if word == STOP:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def together(*watchers: Callable[[Progress], None] | None) -> Watcher:
+    """One watcher of several; None are left out."""
+    found = [watcher for watcher in watchers if watcher is not None]
+
+    def watch(glance: Progress) -> None:
+        for watcher in found:
+            watcher(glance)
+
+    return watch
+
+
+def ask(folder: Path, word: str) -> None:
+    """Ask the run in a folder to "pause", "resume" or "stop" at its next safe place."""
+    one_of("request", word, REQUESTS)
+    write_atomically(folder / REQUEST, f"{word}\n".encode())
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Who writes a live record, and its lines; both empty if there is none.
+
+    A line that is only half there, or damaged, is left out.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return {}, []
+    found = [line for line in map(parsed, text.split(b"\n")) if line]
+    if not found or found[0].get("format") != FORMAT:
+        return {}, []
+    return found[0], found[1:]
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """A line as it was told; empty if it is none."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def born(pid: int) -> str:
+    """When a process of this machine began, in ticks; "" if gone or not known.
+
+    A number that another process has got since is told apart by it.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *rest = text.rpartition(")")[2].split()
+    return "" if state == "Z" else rest[18]
+
+
+def _from(line: Mapping[str, Any], here: tuple[str, int]) -> bool:
+    """Whether a line is of the same phase, and not before it goes on."""
+    phase, slot = here
+    return line.get("phase") == phase and line.get("slot", 0) >= slot
+
+
+def _line(glance: Progress) -> dict[str, Any]:
+    return {
+        "at": time.time(),
+        "state": glance.state,
+        "phase": glance.phase,
+        "slot": glance.slot,
+        "slots": glance.slots,
+        "evaluations": glance.evaluations,
+        "seconds": glance.seconds,
+        "cost": _mean(glance.cost),
+        "accuracy": _mean(glance.accuracy),
+        "diverged": glance.diverged,
+        **glance.more,
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if values.size else None
+
+
+def _text(line: Mapping[str, Any]) -> bytes:
+    whole = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in line.items()
+    }
+    return json.dumps(whole, separators=(",", ":")).encode() + b"\n"
