@@ -57,9 +57,8 @@ class Crossbar:
 
     def read(self) -> Float64[np.ndarray, " P"]:
         """The weights that the resistors in the circuit stand for, asked one by one."""
-        ask = self.spice.vector
-        ohms = np.concatenate([ask(f"@{name}[resistance]") for name in self.names])
-        return weights(ohms / self.spread)
+        asked = [f"@{name}[resistance]" for name in self.names]
+        return weights(self.spice.analyse("op", asked)[0] / self.spread)
 
     def sweep(self, first: int, last: int) -> Float64[np.ndarray, "samples outputs"]:
         """The output volts of samples `first` to `last`, in one analysis."""

@@ -89,6 +89,8 @@ class Ngspice:
         run, status = self._library.ngSpice_Command, 0
         for text in texts:
             status |= run(text.encode())
+        # Without this it keeps every command that it was ever given.
+        run(None)
         if status or self.said:
             self._judge(status, ", ".join(texts[:2]))
 
