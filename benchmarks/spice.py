@@ -1,0 +1,208 @@
+"""ngspice in the loop, against its targets: exactness, speed, memory, training.
+
+    python benchmarks/spice.py [--quick]
+
+Prints Markdown tables. Needs the ngspice library (Debian: libngspice0). Speeds are
+medians of blocks, in central-difference steps (two passes) per second; nothing else
+should run on the machine. `--quick` makes 4 training runs of a kind instead of 20.
+"""
+
+import argparse
+import os
+import statistics
+import time
+
+import numpy as np
+
+import plexgrad as pg
+from plexgrad import lab
+from plexgrad.lab.spice import Crossbar, SpiceCrossbar, SpiceError, twin
+from plexgrad.lab.spice.netlist import LIMIT, NEURONS, resistances, resistors
+
+ETA = {("xor", "tanh"): 0.8, ("xor", "diode"): 0.3, "iris": 0.1}
+SLOTS = {"xor": 4000, "iris": 1500}
+DONE = 0.02 / 1.4**2
+"""An XOR run has converged at 0.02 square volts: in units of targets, 1.4 V apart."""
+
+
+def rows(title, *lines):
+    """Print a table; the first line is its head."""
+    print(f"\n## {title}\n")
+    for number, line in enumerate(lines):
+        print("| " + " | ".join(str(each) for each in line) + " |")
+        if not number:
+            print("|" + " --- |" * len(line))
+
+
+def drawn(sizes, samples, seed=0):
+    """Weights in their range and samples in volts."""
+    random = np.random.default_rng(seed)
+    theta = random.uniform(-LIMIT, LIMIT, len(resistors(sizes)) // 2)
+    return theta, random.uniform(-1, 1, (samples, sizes[0]))
+
+
+def exactness():
+    """The largest differences found."""
+    lines = [("net", "sweep to solutions, V", "sweep to twin, V", "weight round trip")]
+    for sizes in ((2, 2, 1), (4, 4, 3), (49, 4, 4)):
+        for neuron in NEURONS:
+            theta, x = drawn(sizes, 20)
+            circuit = Crossbar(sizes, neuron, theta[::-1].copy(), x)
+            circuit.write(theta)
+            swept = circuit.sweep(0, 19)
+            solved = np.stack([circuit.solve(number) for number in range(20)])
+            told = twin.forward(sizes, neuron, resistances(theta), x)
+            gaps = swept - solved, swept - told, circuit.read() - theta
+            name = f"{'-'.join(map(str, sizes))} {neuron}"
+            lines.append((name, *(f"{np.abs(gap).max():.1e}" for gap in gaps)))
+            circuit.close()
+    rows("Exactness", *lines)
+
+
+def safety():
+    """Two circuits in one process, a missing part, and memory."""
+    theta, x = drawn((2, 2, 1), 4)
+    one, other = (Crossbar((2, 2, 1), neuron, theta, x) for neuron in NEURONS)
+    before = one.sweep(0, 3)
+    other.write(-theta)
+    other.show(-x)
+    other.sweep(0, 3)
+    alone = np.array_equal(one.sweep(0, 3), before)
+    try:
+        one.spice.command("alter @rp99[resistance]=1")
+        said = "nothing"
+    except SpiceError as error:
+        said = str(error)
+    grown = []
+    for times in (1000, 20_000):
+        start = resident()
+        for _ in range(times):
+            one.write(theta)
+            one.sweep(0, 3)
+            theta = -theta
+        grown.append(resident() - start)
+    one.close()
+    other.close()
+    rows(
+        "Safety",
+        ("what", "found"),
+        ("a circuit after another one was changed", "same" if alone else "differs"),
+        ("a missing part", said),
+        ("memory that 20,000 passes of 18 changes took", f"{grown[1]} KiB"),
+    )
+
+
+def resident():
+    """KiB of this process that are in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def rate(work, seconds=0.3, blocks=5):
+    """Calls per second: the median of blocks."""
+    found = []
+    for _ in range(blocks):
+        count, began = 0, time.perf_counter()
+        while (took := time.perf_counter() - began) < seconds:
+            work()
+            count += 1
+        found.append(count / took)
+    return statistics.median(found)
+
+
+def speed():
+    """Central-difference steps per second at the level of the circuit."""
+    lines = [("net", "samples", "solution/s", "sweep/s", "steps/s by sweep", "target")]
+    cases = (((2, 2, 1), 4, 1800), ((4, 4, 3), 15, ""), ((4, 4, 3), 105, ""))
+    for sizes, samples, target in (*cases, ((49, 4, 4), 64, "")):
+        for neuron in NEURONS:
+            theta, x = drawn(sizes, samples)
+            circuit = Crossbar(sizes, neuron, theta, x)
+            numbers = iter(range(10**9))
+
+            def solution(circuit=circuit, numbers=numbers, samples=samples):
+                circuit.solve(next(numbers) % samples)
+
+            def sweep(circuit=circuit, samples=samples):
+                circuit.sweep(0, samples - 1)
+
+            def step(circuit=circuit, theta=theta, samples=samples):
+                for sign in (1, -1):
+                    circuit.write(sign * theta)
+                    circuit.sweep(0, samples - 1)
+
+            name = f"{'-'.join(map(str, sizes))} {neuron}"
+            found = [f"{rate(work):,.0f}" for work in (solution, sweep, step)]
+            lines.append((name, samples, *found, target))
+            circuit.close()
+    rows("Speed of the circuit", *lines)
+
+
+def training(runs):
+    """XOR and Iris by the host loop, one run after the other."""
+    head = (
+        "task",
+        "net",
+        "converged",
+        "median slots",
+        "worst end",
+        "steps/s",
+        "target",
+    )
+    lines = [head]
+    for neuron in NEURONS:
+        found = [trained("xor", neuron, key, batch=4) for key in range(runs)]
+        costs = [np.ravel(record.curves["test_cost"]) for record in found]
+        when = [np.flatnonzero(cost < DONE) for cost in costs]
+        slots = [found[0].curves["slot"][each[0]] for each in when if len(each)]
+        right = sum(record.final["test_accuracy"] == 1 for record in found)
+        said = f"{len(slots)} of {runs}, {right} all right at the end"
+        worst = f"cost {max(cost[-1] for cost in costs):.2g}"
+        middle = f"{statistics.median(slots):,.0f}" if slots else "none"
+        lines.append(
+            ("xor", f"2-2-1 {neuron}", said, middle, worst, pace(found), "95 %")
+        )
+    for neuron in NEURONS:
+        sampling = {"batch": 15, "sampling": "runs"}
+        found = [trained("iris", neuron, key, **sampling) for key in range(runs // 2)]
+        right = [float(record.final["test_accuracy"].item()) for record in found]
+        said = f"{sum(each >= 0.93 for each in right)} of {len(found)} at 93 %"
+        worst = f"{min(right):.1%}, mean {np.mean(right):.1%}"
+        lines.append(("iris", f"4-4-3 {neuron}", said, "", worst, pace(found), "93 %"))
+    rows("Training through the host loop", *lines)
+
+
+def trained(task, neuron, key, **more):
+    """The record of one run on a fresh chip."""
+    sizes = {"xor": (2, 2, 1), "iris": (4, 4, 3)}[task]
+    code = pg.codes.Rademacher(0.05)
+    return lab.train(
+        SpiceCrossbar(sizes, neuron),
+        pg.data.load(task),
+        estimator=pg.estimators.WeightPerturbation(code, "antithetic"),
+        rule=pg.Rule("sgd", learning_rate=ETA.get((task, neuron), ETA["iris"])),
+        slots=SLOTS[task],
+        key=key,
+        points=40,
+        **more,
+    )
+
+
+def pace(records):
+    """The median steps per second of runs."""
+    speeds = [record.throughput["updates_per_s"] for record in records]
+    return f"{statistics.median(speeds):,.0f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer training runs")
+    quick = parser.parse_args().quick
+    exactness()
+    safety()
+    speed()
+    training(4 if quick else 20)
+
+
+if __name__ == "__main__":
+    main()
