@@ -202,10 +202,13 @@ class ScpiDevice:
         whole = first + b";:".join([*units, b"SYST:ERR?"])
         *answers, last = self._exchange(whole, longer)
         self.link.busy_s += time.monotonic() - began
-        self._clear = last[0] not in ("0", "+0")
+        number, words = str(last[0]), " ".join(map(str, last[1:]))
+        if not number.lstrip("+-").isdigit():
+            self.close()
+            raise LinkLost(f"SYST:ERR? must answer a number, got {number:.40}")
+        self._clear = int(number) != 0
         if not self._clear:
             return answers
-        number, words = str(last[0]), " ".join(map(str, last[1:]))
         said = f"the instrument says {number}: {words}"
         if number == "-315":
             raise Restarted(said)

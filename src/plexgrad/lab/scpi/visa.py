@@ -18,7 +18,8 @@ OPEN_S = 5.0
 class VisaLine:
     """A line to a VISA resource such as TCPIP0::127.0.0.1::5025::SOCKET.
 
-    Follows `Line`. Raises ModuleNotFoundError, saying what to install, without PyVISA.
+    Follows `Line`. `open` raises FileNotFoundError, saying what to install, without
+    PyVISA.
     """
 
     def __init__(self, resource: str, backend: str = "@py") -> None:
@@ -95,8 +96,8 @@ def _manager(backend: str) -> Any:
     """The resource manager of a backend: one for all, closed by PyVISA at exit."""
     try:
         import pyvisa
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+    except ImportError as error:
+        raise FileNotFoundError(
             "VISA instruments need PyVISA: pip install pyvisa pyvisa-py"
         ) from error
     return pyvisa.ResourceManager(backend)
