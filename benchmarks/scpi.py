@@ -3,11 +3,10 @@
     python benchmarks/scpi.py
 
 Prints Markdown tables. Needs PyVISA (pip install pyvisa pyvisa-py). The instrument is
-an emulated 49-4-4 chip behind `scpi://127.0.0.1`, in a process of its own; speeds are
-medians of blocks, per second of wall clock, so nothing else should run on the machine.
+an emulated chip behind `scpi://127.0.0.1`, in a process of its own; speeds are per
+second of wall clock, the best of many short blocks: what else runs only slows them.
 """
 
-import statistics
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from plexgrad.lab.device import LinkLost
 from plexgrad.lab.scpi.syntax import block
 
 CHIP = "emulated:49-4-4"
+SMALL = "emulated:4-4-3?activation=tanh"
 BATCH = 8
 """Samples that are shown: few, so that the link is what is timed."""
 
@@ -36,7 +36,7 @@ def rows(title, *lines):
 
 
 @contextmanager
-def served(chip=CHIP, at="scpi://127.0.0.1:0"):
+def served(chip, at="scpi://127.0.0.1:0"):
     """The URL of a chip that is served by another process."""
     command = [sys.executable, "-m", "plexgrad.cli", "chip", "serve", chip, "--at", at]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -48,8 +48,8 @@ def served(chip=CHIP, at="scpi://127.0.0.1:0"):
         process.stdout.close()
 
 
-def rate(work, seconds=0.3, blocks=7):
-    """Calls per second: the median of blocks."""
+def rate(work, seconds=0.03, blocks=60):
+    """Calls per second: the best of blocks."""
     found = []
     for _ in range(blocks):
         count, began = 0, time.perf_counter()
@@ -57,7 +57,7 @@ def rate(work, seconds=0.3, blocks=7):
             work()
             count += 1
         found.append(count / took)
-    return statistics.median(found)
+    return max(found)
 
 
 def opened(url, via):
@@ -138,7 +138,7 @@ def agreement(url):
 def recovery():
     """A time-out, then on; the instrument killed and started again, then on."""
     at = "scpi://127.0.0.1:15025"
-    with served(at=at):
+    with served(CHIP, at):
         device, shown, signs = opened(at, "visa")
         device.timeout_s, big = 0.001, signs(4000)
         try:
@@ -156,10 +156,10 @@ def recovery():
     def restart(glance):
         if glance.slot >= 400 and len(restarts) == 1:
             restarts[0].__exit__(None, None, None)
-            restarts.append(served(at=at))
+            restarts.append(served(SMALL, at))
             restarts[1].__enter__()
 
-    restarts.append(served(at=at))
+    restarts.append(served(SMALL, at))
     restarts[0].__enter__()
     record = trained(at, watch=restart)
     restarts[-1].__exit__(None, None, None)
@@ -170,22 +170,22 @@ def recovery():
         ("a measurement that takes too long", said),
         ("the next one works, after", f"{again:.3f} s"),
         ("instrument killed and started again in a run", record.status),
-        ("recoveries; train accuracy", f"{counts['recoveries']}; {accuracy(record)}"),
+        ("recoveries; test accuracy", f"{counts['recoveries']}; {accuracy(record)}"),
     )
 
 
 def trained(url, watch=None):
-    """NIST7x7 through the instrument: seeds out, costs back."""
+    """Iris through the instrument: seeds out, costs back."""
     return lab.train(
         find.device_at(url),
-        pg.data.load("nist7x7"),
+        pg.data.load("iris"),
         estimator=pg.estimators.WeightPerturbation(
-            pg.codes.Rademacher(0.01), "antithetic"
+            pg.codes.Rademacher(0.02), "antithetic"
         ),
         rule=pg.Rule("sgd", learning_rate=0.5),
-        slots=10_000,
+        slots=1500,
         key=0,
-        batch=32,
+        batch=15,
         points=2,
         watch=watch,
     )
@@ -193,7 +193,7 @@ def trained(url, watch=None):
 
 def accuracy(record):
     """Its accuracy in words."""
-    return f"{float(record.final['train_accuracy'].item()):.1%}"
+    return f"{float(record.final['test_accuracy'].item()):.1%}"
 
 
 def training(url):
@@ -201,9 +201,9 @@ def training(url):
     record = trained(url)
     counts, link = record.extra["lab"], record.extra["lab"]["link"]
     rows(
-        "Training 49-4-4 through the instrument",
+        "Training 4-4-3 on Iris through the instrument",
         ("what", "found"),
-        ("train accuracy after 10,000 steps", accuracy(record)),
+        ("test accuracy after 1,500 steps", accuracy(record)),
         ("steps per second", f"{record.throughput['updates_per_s']:,.0f}"),
         ("bytes out per message", f"{link['bytes_out'] / link['calls']:,.0f}"),
         ("updates; recoveries", f"{counts['updates']:,}; {counts['recoveries']}"),
@@ -212,10 +212,10 @@ def training(url):
 
 def main():
     """Print all tables."""
-    with served() as url:
+    with served(CHIP) as url:
         speed(url)
         agreement(url)
-    with served() as url:
+    with served(SMALL) as url:
         training(url)
     recovery()
 

@@ -310,7 +310,7 @@ def test_what_the_instrument_refuses_is_refused():
 def test_something_that_speaks_otherwise_is_no_instrument():
     for answer, said in (
         (b"#0\n", "must be a message"),
-        (b"hello\n", "answer a number, got hello"),
+        (b"hello\n", "number, got hello"),
     ):
         device = ScpiDevice(InProcess(lambda answer=answer: lambda data: answer))
         with pytest.raises(LinkLost, match=said):
