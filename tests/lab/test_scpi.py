@@ -13,6 +13,7 @@ from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, conform
 from plexgrad.lab.device import LinkLost, Refused, Restarted
 from plexgrad.lab.scpi import Instrument, ScpiDevice, VisaDevice, visa
+from plexgrad.lab.scpi.commands import COMMANDS
 from plexgrad.lab.scpi.instrument import Connection
 from plexgrad.lab.scpi.syntax import ScpiError, block, message, resolved, spellings
 from plexgrad.lab.serve import serve
@@ -339,6 +340,34 @@ def test_without_pyvisa_it_is_said_what_to_install(monkeypatch):
     with pytest.raises(FileNotFoundError, match="pip install pyvisa pyvisa-py"):
         find.device_at("scpi://127.0.0.1:5025").open()
     visa._manager.cache_clear()
+
+
+def test_a_few_commands_are_enough_for_an_instrument_of_a_labs_own(monkeypatch):
+    few = "*IDN? *ESR? *CLS SYST:ERR? SYST:CAP? W:DATA W:DATA? PERT:BATCH?".split()
+    kept = {name: COMMANDS[name] for name in few}
+    monkeypatch.setattr("plexgrad.lab.scpi.instrument.COMMANDS", kept)
+    knobs = np.zeros(3)
+
+    def bowl():
+        return float(((knobs - 0.5) ** 2).sum())
+
+    def turn(theta):
+        knobs[:] = theta
+
+    served = lab.Wrapped(turn, bowl, lab.Knobs((3,), -1, 1), deterministic=True)
+    device = ScpiDevice(InProcess(Instrument(served).connection))
+    code = pg.codes.Rademacher(0.05)
+    record = lab.train(
+        device,
+        None,
+        estimator=pg.estimators.WeightPerturbation(code, "antithetic"),
+        rule=pg.Rule("sgd", learning_rate=0.1),
+        slots=100,
+        key=0,
+        points=1,
+    )
+    assert record.final["train_cost"] < 1e-3
+    np.testing.assert_allclose(knobs, 0.5, atol=0.1)
 
 
 def test_a_connection_is_a_function(line):
