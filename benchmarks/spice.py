@@ -22,7 +22,7 @@ from plexgrad.lab.spice.netlist import LIMIT, NEURONS, resistances, resistors
 ETA = {("xor", "tanh"): 0.8, ("xor", "diode"): 0.3, "iris": 0.1}
 SLOTS = {"xor": 5000, "iris": 800}
 DONE = 0.02 / 1.4**2
-"""XOR has converged at 0.02 square volts: in units of targets, which are 1.4 V apart."""
+"""XOR has converged at 0.02 square volts; targets, 0 and 1, are 1.4 V apart."""
 
 
 def rows(title, *lines):
