@@ -10,7 +10,7 @@ import pytest
 import plexgrad.data
 from plexgrad.data import catalogue, folders, load, names
 
-MADE = ("digits", "nist7x7", "parity", "waveforms", "xor")
+MADE = ("digits", "iris", "nist7x7", "parity", "waveforms", "xor")
 """Datasets that need no file."""
 
 

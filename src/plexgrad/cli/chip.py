@@ -95,7 +95,8 @@ def serve(
     at: Annotated[
         str,
         typer.Option(
-            help="Where: tcp://HOST:PORT (port 0: any), or pty (a serial line)."
+            help="Where: tcp://HOST:PORT (port 0: any), scpi://HOST:PORT (an "
+            "instrument), or pty (a serial line)."
         ),
     ] = "tcp://127.0.0.1:0",
     public: Annotated[

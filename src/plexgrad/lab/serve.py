@@ -1,10 +1,11 @@
-"""Put any device behind a link: TCP, a pseudo-terminal, or ZeroMQ."""
+"""Put any device behind a link: TCP, a pseudo-terminal, or SCPI."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from plexgrad.lab.device import Device
+from plexgrad.lab.scpi.instrument import Instrument
 from plexgrad.lab.server import Served
 from plexgrad.lab.transports.serial_port import PtyListener
 from plexgrad.lab.transports.tcp import TCPListener, host_and_port, is_public
@@ -15,22 +16,24 @@ from plexgrad.lab.transports.transport import parts
 def serve(device: Device, at: str, public: bool = False) -> Iterator[Any]:
     """Serve a device until the block ends; gives the listener, whose `url` leads here.
 
-    `at` is `tcp://HOST:PORT` (port 0 takes any), or `pty`. TCP has no keys, so
-    addresses that others can reach are refused unless `public`. Raises ValueError for
-    such an address, or for anything else.
+    `at` is `tcp://HOST:PORT` (port 0 takes any), `scpi://HOST:PORT` for an instrument
+    that speaks SCPI, or `pty`. TCP has no keys, so addresses that others can reach are
+    refused unless `public`. Raises ValueError for such an address, or for anything
+    else.
     """
     device.open()
     try:
-        with _listener(Served(device), at, public) as listener:
+        with _listener(device, at, public) as listener:
             yield listener
     finally:
         device.close()
 
 
-def _listener(served: Served, at: str, public: bool) -> Any:
+def _listener(device: Device, at: str, public: bool) -> Any:
     if at == "pty":
-        return PtyListener(served.connection)
-    if at.startswith("tcp:"):
+        return PtyListener(Served(device).connection)
+    scheme = at.partition(":")[0]
+    if scheme in ("tcp", "scpi"):
         place, _ = parts(at, {})
         host, port = host_and_port(place)
         if is_public(host) and not public:
@@ -38,5 +41,10 @@ def _listener(served: Served, at: str, public: bool) -> Any:
                 "TCP has no keys: serve at 127.0.0.1 and come through an ssh tunnel, "
                 f"or with --public if you trust the network; got {at}"
             )
-        return TCPListener(served.connection, host, port)
-    raise ValueError(f"a device is served at tcp://HOST:PORT or pty, got {at!r}")
+        served = Served(device) if scheme == "tcp" else Instrument(device)
+        listener = TCPListener(served.connection, host, port)
+        listener.url = f"{scheme}:{listener.url.partition(':')[2]}"
+        return listener
+    raise ValueError(
+        f"a device is served at tcp://HOST:PORT, scpi://HOST:PORT or pty, got {at!r}"
+    )

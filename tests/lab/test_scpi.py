@@ -1,0 +1,376 @@
+"""SCPI: the grammar, the instrument, and a host that trains through it."""
+
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import plexgrad as pg
+from plexgrad import lab
+from plexgrad.lab import find
+from plexgrad.lab.conform import FAILED, conform
+from plexgrad.lab.device import LinkLost, Refused, Restarted
+from plexgrad.lab.scpi import Instrument, ScpiDevice, VisaDevice, visa
+from plexgrad.lab.scpi.commands import COMMANDS
+from plexgrad.lab.scpi.instrument import Connection
+from plexgrad.lab.scpi.syntax import ScpiError, block, message, resolved, spellings
+from plexgrad.lab.serve import serve
+from plexgrad.lab.transports.in_process import InProcess
+from plexgrad.lab.transports.tcp import TCPListener
+
+XOR = pg.data.load("xor")
+AT = "scpi://127.0.0.1:0"
+VIAS = ("visa", "socket")
+
+
+def chip(**more):
+    return lab.EmulatedMLP([2, 2, 1], **more)
+
+
+@pytest.fixture
+def line():
+    return Instrument(chip()).connection()
+
+
+def blocks(answer):
+    """The float32 blocks of an answer, unit by unit."""
+    units, _ = message(answer)
+    return [np.frombuffer(unit[0], "<f4") for unit in units]
+
+
+def shown_first(line):
+    both = block(XOR.x_train), block(XOR.y_train)
+    assert line(b"DATA:SEND %s,%s,1\n" % both) == b""
+
+
+def test_a_message_is_whole_only_at_its_last_byte():
+    data = b'W:DATA  #14a\n;#;:Syst:err? "say ""so"";\t", -1.5e3\r\n'
+    for end in range(len(data)):
+        assert message(data[:end]) is None
+    said = [":Syst:err?", 'say "so";\t', "-1.5e3"]
+    assert message(data + b"*IDN?") == ([["W:DATA", b"a\n;#"], said], len(data))
+
+
+def test_a_block_comes_back():
+    random = np.random.default_rng(0)
+    for size in (0, 1, 9, 250, 100_000):
+        values = random.standard_normal(size).astype("<f4")
+        units, end = message(b"X " + block(values) + b"\n")
+        np.testing.assert_array_equal(np.frombuffer(units[0][1], "<f4"), values)
+        assert end == len(block(values)) + 3
+    assert block(b"abc") == b"#13abc"
+
+
+@pytest.mark.parametrize(
+    ("data", "number"),
+    [(b"#0abc\n", -161), (b"#x\n", -161), (b"#9999999999\n", -161), (b'"a\n', -102)],
+)
+def test_what_is_no_message_is_an_error(data, number):
+    with pytest.raises(ScpiError) as error:
+        message(data)
+    assert error.value.number == number
+
+
+def test_headers_are_long_or_short_and_from_a_path():
+    found = set(spellings("SYSTem:ERRor[:NEXT]?"))
+    assert len(found) == 8
+    assert {"SYST:ERR?", "SYSTEM:ERROR:NEXT?", "SYST:ERROR?"} <= found
+    assert resolved("syst:vers?", "") == ("SYST:VERS?", "SYST:")
+    assert resolved("err?", "SYST:") == ("SYST:ERR?", "SYST:")
+    assert resolved("*opc?", "SYST:") == ("*OPC?", "SYST:")
+    assert resolved(":COST?", "SYST:") == ("COST?", "")
+
+
+def test_who_it_is(line):
+    assert line(b"*idn?\n") == b"plexgrad,emulated MLP,EMU-0001,1\n"
+    assert line(b"*OPC?;SYSTem:VERSion?;ERRor?\n") == b'1;1999.0;0,"No error"\n'
+    assert line(b"*ESR?\n*ESR?\n") == b"128\n0\n"
+
+
+def test_an_unknown_header_ends_in_the_queue_of_errors(line):
+    assert line(b"COSTS?\n") == b""
+    assert line(b"*IDN?;*TST?\n").startswith(b"plexgrad")
+    assert line(b"SYST:ERR?\n") == b'-113,"Undefined header;COSTS?"\n'
+    assert line(b"SYST:ERR?;ERR?\n") == b'-113,"Undefined header;*TST?";0,"No error"\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"W:DATA\n", '-109,"Missing parameter;W:DATA takes 1, got 0"'),
+        (b"*OPC? 1\n", '-108,"Parameter not allowed;*OPC? takes 0, got 1"'),
+        (b"W:DATA 7\n", '-104,"Data type error;a block must come here, got 7"'),
+        (b"PERT:REP two\n", "-104,\"Data type error;a number must come here, got 'two"),
+        (b"PERT:REP 1.5\n", '-104,"Data type error;a whole number must come, got 1.5'),
+        (b"W:DATA #13abc\n", '-161,"Invalid block data;9 numbers of 4 bytes, got 3'),
+        (b"#13abc\n", '-102,"Syntax error;a header must come first"'),
+        (b"W:DATA #0abc\n", '-161,"Invalid block data;a block must be #<digits>'),
+        (b"COST?\n", '-200,"Execution error;this chip needs samples, got none"'),
+        (b"DATA:SHOW #11a,#0,1\n", '-161,"'),
+        (b"PERT:OUTP? #10\n", '-200,"Execution error;this chip needs samples'),
+    ],
+)
+def test_errors_have_the_numbers_of_the_standard(line, said, error):
+    assert line(said) == b""
+    assert line(b"SYST:ERR?\n").decode().startswith(error)
+    assert line(b"SYST:ERR?\n") == b'0,"No error"\n'
+
+
+def test_a_driver_that_breaks_is_an_error_of_the_device(line):
+    def burn(*_, **__):
+        raise RuntimeError('it is "on fire"')
+
+    line.session.device.measure = burn
+    line(b"COST?\n")
+    wanted = b"-300,\"Device-specific error;RuntimeError: it is 'on fire'\"\n"
+    assert line(b"SYST:ERR?\n") == wanted
+
+
+def test_the_queue_of_errors_is_finite(line):
+    for _ in range(40):
+        line(b"NONE\n")
+    found = line(b";".join([b":SYST:ERR?"] * 33) + b"\n")
+    assert found.count(b"-113") == 31
+    assert b'-350,"Queue overflow";0,"No error"\n' in found
+    line(b"NONE\n*CLS\n")
+    assert line(b"SYST:ERR?\n") == b'0,"No error"\n'
+
+
+def test_a_batch_costs_what_its_rows_cost_one_by_one(line):
+    shown_first(line)
+    signs = np.random.default_rng(1).choice([-1, 0, 1], (16, 9)).astype(np.int8)
+    (costs,) = blocks(line(b"PERT:BATCH? 0.05,%s\n" % block(signs)))
+    singles = [blocks(line(b"PERT:BATCH? 0.05,%s\n" % block(row))) for row in signs]
+    np.testing.assert_allclose(costs, np.ravel(singles), rtol=1e-6)
+    rows = signs * np.float32(0.05)
+    (again,), (hits,) = (
+        blocks(line(b"PERT:%s\n" % each))
+        for each in (b"ROWS? " + block(rows.astype("<f4")), b"HITS?")
+    )
+    np.testing.assert_array_equal(again, costs)
+    assert len(hits) == 16
+    (theta,) = blocks(line(b"W:DATA?\n"))
+    line(b"W:DATA %s\n" % block(theta + rows[3]))
+    assert abs(float(line(b"COST?\n")) - costs[3]) < 1e-6
+
+
+def test_parts_of_a_message_may_come_one_by_one(line):
+    shown_first(line)
+    whole = b"PERT:BATCH? 0.1,%s\n" % block(np.ones((2, 9), np.int8))
+    wanted = line(whole)
+    told = [line(whole[at : at + 1]) for at in range(len(whole))]
+    assert b"".join(told) == wanted
+
+
+@pytest.fixture(params=VIAS)
+def via(request):
+    if request.param == "visa":
+        pytest.importorskip("pyvisa_py")
+    return request.param
+
+
+def run(device, slots=40, **more):
+    code = pg.codes.Rademacher(0.02)
+    given = {"rule": pg.Rule("sgd", learning_rate=0.5), "slots": slots, "points": 2}
+    estimator = pg.estimators.WeightPerturbation(code, "antithetic")
+    more = {"key": 0, "batch": 4} | given | more
+    return lab.train(device, XOR, estimator=estimator, **more)
+
+
+def test_an_instrument_is_trained_and_conforms(via):
+    served, here = chip(), chip()
+    with serve(served, AT) as listener:
+        device = find.device_at(f"{listener.url}?via={via}")
+        record = run(device)
+        run(here)
+        np.testing.assert_array_equal(served.theta, here.theta)
+        assert record.spec["crossing"] == "updates"
+        assert record.extra["lab"]["link"]["retries"] == 0
+        assert [r for r in conform(device) if r.status == FAILED] == []
+    assert record.final["train_accuracy"].shape == (1,)
+
+
+@pytest.mark.parametrize("crossing", ["updates", "codes", "arrays"])
+def test_every_way_of_training_leads_to_the_same_chip(crossing):
+    served, here = chip(), chip()
+    run(ScpiDevice(InProcess(Instrument(served).connection)), crossing=crossing)
+    run(here, crossing=crossing)
+    np.testing.assert_array_equal(served.theta, here.theta)
+
+
+def test_a_small_net_learns_through_the_instrument():
+    served = Instrument(chip(activation="tanh"))
+    rule = pg.Rule("sgd", learning_rate=1.0)
+    device = ScpiDevice(InProcess(served.connection))
+    record = run(device, 250, rule=rule, start=(-2.0, 2.0), key=2)
+    assert record.final["test_accuracy"] == 1
+    assert record.final["test_cost"] < 0.02
+
+
+def test_nagles_algorithm_is_off():
+    pytest.importorskip("pyvisa_py")
+    with serve(chip(), AT) as listener:
+        device = find.device_at(listener.url)
+        device.open()
+        resource = device.line._open
+        assert visa.send_at_once(resource)
+        resource.timeout = 2000
+        began = time.perf_counter()
+        for _ in range(20):
+            resource.write_raw(b"W:DATA %s\n" % block(np.zeros(9, "<f4")))
+            assert resource.query("*OPC?") == "1"
+        # With it, every pair takes 40 ms.
+        assert time.perf_counter() - began < 0.4
+        device.close()
+    assert not visa.send_at_once(object())
+
+
+def test_a_time_out_is_told_and_the_next_call_works(via):
+    served, gate = chip(), threading.Event()
+    measure, slow = served.measure, threading.Event()
+
+    def stuck(*args, **more):
+        if slow.is_set():
+            slow.clear()
+            gate.wait(5)
+        return measure(*args, **more)
+
+    served.measure = stuck
+    shown = lab.Shown(XOR.x_train[None], XOR.y_train[None])
+    rest = np.zeros((1, 9), np.float32)
+    with serve(served, AT) as listener:
+        device = find.device_at(f"{listener.url}?via={via}&timeout_s=0.2")
+        device.open()
+        before = device.measure(rest, shown).cost
+        slow.set()
+        began = time.perf_counter()
+        with pytest.raises(LinkLost, match="must answer within 0.2 s"):
+            device.measure(rest, shown)
+        assert time.perf_counter() - began < 2
+        gate.set()
+        np.testing.assert_array_equal(device.measure(rest, shown).cost, before)
+        assert device.link.reconnects == 1
+        device.close()
+
+
+def test_an_instrument_that_is_started_again_is_waited_for(via):
+    """The host writes parameters and data again, and ends where it would have."""
+    here, first, second = chip(), chip(), chip()
+    run(here, 40)
+    listeners = [TCPListener(Instrument(first).connection)]
+    port = int(listeners[0].url.rpartition(":")[2])
+
+    def restart(glance):
+        if glance.slot >= 10 and len(listeners) == 1:
+            listeners[0].close()
+            instrument = Instrument(second)
+            listeners.append(TCPListener(instrument.connection, port=port))
+
+    device = find.device_at(f"scpi://127.0.0.1:{port}?via={via}&timeout_s=0.3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("plexgrad.lab.loop.WATCH_S", 0.0)
+        record = run(device, 40, watch=restart)
+    listeners[-1].close()
+    assert len(listeners) == 2
+    assert record.extra["lab"]["recoveries"] >= 1
+    np.testing.assert_array_equal(second.theta, here.theta)
+
+
+def test_power_that_was_off_is_told():
+    served = chip()
+    device = ScpiDevice(InProcess(Instrument(served).connection))
+    device.open()
+    served.power_cut()
+    with pytest.raises(Restarted, match="-315: Configuration memory lost"):
+        device.read_parameters()
+    served.open()
+    assert device.read_parameters().shape == (9,)
+    instruments = iter([Instrument(chip()), Instrument(chip())])
+    device = ScpiDevice(InProcess(lambda: next(instruments).connection()))
+    device.open()
+    device.close()
+    with pytest.raises(Restarted, match="was without power"):
+        device.read_parameters()
+    assert device.read_parameters().shape == (9,)
+
+
+def test_what_the_instrument_refuses_is_refused():
+    device = ScpiDevice(InProcess(Instrument(chip(updates=False)).connection))
+    device.open()
+    with pytest.raises(Refused, match="-161: Invalid block data;9 numbers"):
+        device.write_parameters(np.zeros(8, np.float32))
+    codes = lab.Codes((1, 2), 0, 2, 0.1)
+    with pytest.raises(Refused, match="applies no updates"):
+        device.update(lab.Update(codes, np.ones(2, np.float32)))
+    assert device.read_parameters().shape == (9,)
+
+
+def test_something_that_speaks_otherwise_is_no_instrument():
+    for answer, said in (
+        (b"#0\n", "must be a message"),
+        (b"hello\n", "number, got hello"),
+    ):
+        device = ScpiDevice(InProcess(lambda answer=answer: lambda data: answer))
+        with pytest.raises(LinkLost, match=said):
+            device.open()
+
+
+@pytest.mark.usefixtures("own_complaints")
+def test_urls():
+    assert isinstance(find.device_at("visa:GPIB0::12::INSTR?backend=@py"), VisaDevice)
+    with pytest.raises(ValueError, match="via must be one of 'visa', 'socket'"):
+        find.device_at("scpi://127.0.0.1:5025?via=pigeon")
+    with (
+        pytest.raises(ValueError, match="TCP has no keys"),
+        serve(chip(), "scpi://0.0.0.0:0"),
+    ):
+        pass
+    for each in VIAS:
+        device = find.device_at(f"scpi://127.0.0.1:1?via={each}&timeout_s=0.2")
+        with pytest.raises(OSError, match=r"nobody|gone|must answer|PyVISA"):
+            device.open()
+
+
+def test_without_pyvisa_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyvisa", None)
+    visa._manager.cache_clear()
+    with pytest.raises(FileNotFoundError, match="pip install pyvisa pyvisa-py"):
+        find.device_at("scpi://127.0.0.1:5025").open()
+    visa._manager.cache_clear()
+
+
+def test_a_few_commands_are_enough_for_an_instrument_of_a_labs_own(monkeypatch):
+    few = ["*IDN?", "*ESR?", "*CLS", "SYST:ERR?", "SYST:CAP?"]
+    few += ["W:DATA", "W:DATA?", "PERT:BATCH?"]
+    kept = {name: COMMANDS[name] for name in few}
+    monkeypatch.setattr("plexgrad.lab.scpi.instrument.COMMANDS", kept)
+    knobs = np.zeros(3)
+
+    def bowl():
+        return float(((knobs - 0.5) ** 2).sum())
+
+    def turn(theta):
+        knobs[:] = theta
+
+    served = lab.Wrapped(turn, bowl, lab.Knobs((3,), -1, 1), deterministic=True)
+    device = ScpiDevice(InProcess(Instrument(served).connection))
+    code = pg.codes.Rademacher(0.05)
+    record = lab.train(
+        device,
+        None,
+        estimator=pg.estimators.WeightPerturbation(code, "antithetic"),
+        rule=pg.Rule("sgd", learning_rate=0.1),
+        slots=100,
+        key=0,
+        points=1,
+    )
+    assert record.final["train_cost"] < 1e-3
+    np.testing.assert_allclose(knobs, 0.5, atol=0.1)
+
+
+def test_a_connection_is_a_function(line):
+    assert isinstance(line, Connection)
+    assert line(b"") == b""
+    assert line(b"\n;;\n*OPC?\n") == b"1\n"
