@@ -32,9 +32,7 @@ class Array:
         self.left, self.phase = (am.Signal(16, name=n) for n in ("left", "phase"))
         self.total = am.Signal(32, name="total")
         self.ahead = am.Signal(16, name="ahead")
-        self.codes, self.later = hardware.leap(
-            self.module, self.ports["lfsr"], design
-        )
+        self.codes, self.later = hardware.leap(self.module, self.ports["lfsr"], design)
         self.forward, self.correlate, self.update = (
             am.Signal(name=name) for name in ("forward", "correlate", "update")
         )

@@ -147,9 +147,7 @@ def learnt(
     return clipped(moved, -design.limit, design.limit), gradient[:GUARD]
 
 
-def leap(
-    module: Any, register: Any, design: Design
-) -> tuple[Sequence[Any], Any]:
+def leap(module: Any, register: Any, design: Design) -> tuple[Sequence[Any], Any]:
     """All codes of a step at once, and the register of the next step.
 
     Every output to come is an exclusive or of some bits of the register now.

@@ -112,9 +112,7 @@ class Shared:
         one, other = (am.Signal(am.signed(design.word), name=n) for n in ("l", "r"))
         m.d.comb += [
             one.eq(am.Mux(self.squaring, self.gap, weight)),
-            other.eq(
-                am.Mux(self.squaring, self.gap, am.Mux(self.bias, design.one, a))
-            ),
+            other.eq(am.Mux(self.squaring, self.gap, am.Mux(self.bias, design.one, a))),
         ]
         product = am.Signal(am.signed(2 * design.word), name="product")
         m.d.comb += product.eq(one * other)

