@@ -65,7 +65,7 @@ class Array:
         size, less = p["amplitude"], am.Signal(am.signed(design.word - 1), name="less")
         m.d.comb += less.eq(-size)
         self.offsets = [am.Mux(code ^ self.half, size, less) for code in self.codes]
-        for layer, (inputs, units) in enumerate(design.layers):
+        for layer, (inputs, _) in enumerate(design.layers):
             for unit in self.units[layer]:
                 stop = start + inputs
                 total = self._weight(stop) << design.fraction

@@ -1,14 +1,17 @@
 """The chip's data memory: which samples lie where, and what a measurement shows.
 
 Held samples lie one behind the other from the front; a quarter of the memory at its
-end takes what is sent with a measurement, piece by piece.
+end takes what is sent with a measurement, piece by piece. Between host and chip stand
+`LEVELS`, as a digital part has them: what its zero and its one are inside.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int64
 
+from plexgrad.core.validate import one_of
 from plexgrad.lab.device import Refused, Shown
 from plexgrad.lab.rtl.design import Design
 from plexgrad.lab.rtl.engine import Engine
@@ -23,11 +26,40 @@ def words(design: Design, values: np.ndarray) -> Int64[np.ndarray, "..."]:
     return np.clip(scaled, -design.largest, design.largest).astype(np.int64)
 
 
-class Data:
-    """The samples that an engine of a design holds."""
+@dataclass(frozen=True)
+class Levels:
+    """What 0 and 1 of the host are on the chip, for inputs and for targets."""
 
-    def __init__(self, design: Design) -> None:
-        self.design = design
+    inputs: tuple[float, float]
+    targets: tuple[float, float]
+
+    def shown(self, x: np.ndarray) -> np.ndarray:
+        """Inputs on the chip."""
+        low, high = self.inputs
+        return low + (high - low) * np.asarray(x, np.float64)
+
+    def aimed(self, y: np.ndarray) -> np.ndarray:
+        """Targets on the chip."""
+        return self.targets[0] + self.swing * np.asarray(y, np.float64)
+
+    def told(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs of the chip, for the host."""
+        return (outputs - self.targets[0]) / self.swing
+
+    @property
+    def swing(self) -> float:
+        """From the target 0 to the target 1."""
+        return self.targets[1] - self.targets[0]
+
+
+LEVELS = {"bipolar": Levels((-1, 1), (-0.8, 0.8)), "plain": Levels((0, 1), (0, 1))}
+
+
+class Data:
+    """The samples that an engine of a design holds, and the levels of its signals."""
+
+    def __init__(self, design: Design, levels: str = "bipolar") -> None:
+        self.design, self.levels = design, LEVELS[one_of("levels", levels, LEVELS)]
         self.most = max(1, design.samples - max(1, design.samples // 4))
         self.held: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.places: dict[str, Window] = {}
@@ -43,6 +75,11 @@ class Data:
             self.places[name] = first, len(inputs)
             self._write(engine, first, inputs, targets)
             first += len(inputs)
+
+    def scale(self, batch: int) -> float:
+        """What the chip's sum of squares is multiplied by to become a mean."""
+        design = self.design
+        return 1 / (design.one * design.outputs * batch * self.levels.swing**2)
 
     def place(self, key: str) -> Window:
         """Where held samples lie. Raises Refused for a key that is not known."""
@@ -80,4 +117,5 @@ class Data:
                 f"samples must have {design.inputs} inputs and {design.outputs} "
                 f"outputs, got {x.shape[1:]} and {y.shape[1:]}"
             )
+        x, y = self.levels.shown(x), self.levels.aimed(y)
         engine.load_samples(first, words(design, x), words(design, y))

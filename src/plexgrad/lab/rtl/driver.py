@@ -32,8 +32,10 @@ class Rtl:
 
     `engine` is "verilator", "python", or "auto": Verilator where its tools are found.
     `source` is Verilog of your own, with the module `top` and the ports of
-    `lab.rtl.hardware`; its sizes and words are those of `design`. `clock_hz` turns
-    clock cycles into device seconds. Raises ValueError for an unknown engine.
+    `lab.rtl.hardware`; its sizes and words are those of `design`. `levels` says what 0
+    and 1 are on the chip: "bipolar" is -1 and 1, targets -0.8 and 0.8; "plain" leaves
+    them. `clock_hz` turns clock cycles into device seconds. Raises ValueError for an
+    unknown word.
     """
 
     scheme: ClassVar[str] = "rtl"
@@ -44,6 +46,7 @@ class Rtl:
         engine: str = "auto",
         source: Path | None = None,
         top: str = "",
+        levels: str = "bipolar",
         clock_hz: float | int = CLOCK_HZ,
         serial: str = "RTL-0001",
     ) -> None:
@@ -64,7 +67,7 @@ class Rtl:
             )
             for number, (inputs, units) in enumerate(design.layers, 1)
         ]
-        self.data = Data(design)
+        self.data = Data(design, levels)
         self.capabilities = Capabilities(
             tuple(groups),
             inputs=design.inputs,
@@ -87,9 +90,10 @@ class Rtl:
     def of(cls, url: str) -> "Rtl":
         """The trainer of `rtl:SIZES?option=value` or `rtl:FILE.v?top=NAME&sizes=...`.
 
-        Options: engine, word, fraction, samples, code, form, clock_hz, serial.
+        Options: engine, word, fraction, samples, code, form, levels, clock_hz,
+        serial.
         """
-        plain = dict.fromkeys(("engine", "top", "serial"), str)
+        plain = dict.fromkeys(("engine", "top", "levels", "serial"), str)
         shape = {"sizes": str, "code": str, "form": str}
         shape |= dict.fromkeys(("word", "fraction", "samples"), int)
         place, options = parts(url, {**plain, **shape, "clock_hz": float})
@@ -168,7 +172,7 @@ class Rtl:
         else:
             asked, saturated = rows.by_arrays(self.design, weights, perturbations)
         try:
-            told = rows.measured(engine, self.design, self.data, asked, shown, want)
+            told = rows.measured(engine, self.data, asked, shown, want)
         finally:
             engine.load(0, weights)
         # It is deterministic: repeating takes time and tells nothing.
@@ -185,15 +189,15 @@ class Rtl:
     def run_steps(self, steps: int, config: Autonomy) -> Trace:
         """Train alone; `lab.rtl.rates` says which learning rates there are."""
         design, codes = self.design, config.codes
-        first, _ = held = self.data.place(config.handle)
-        settings = rates.settings(design, config, steps, held)
+        settings = rates.settings(self.data, config, steps)
+        first = settings.first
         where = codes.kind, codes.key, codes.start, design.synapses
         span = settings.stop - first
         start = config.position % span
         self.engine.configure(settings)
         self.engine.reseed(shifts.register_at(*where), first + start)
         ran = self.engine.run(steps)
-        cost = (ran.plus + ran.minus) / 2 * rows.scale(design, config.batch)
+        cost = (ran.plus + ran.minus) / 2 * self.data.scale(config.batch)
         return Trace(
             cost.astype(np.float32),
             codes.start + steps,

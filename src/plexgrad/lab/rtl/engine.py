@@ -5,7 +5,7 @@ is the logic itself, in `verilated`.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64
@@ -23,6 +23,7 @@ class Ran:
     cycles: int
 
 
+@runtime_checkable
 class Engine(Protocol):
     """A trainer. `cycles` are those spent in probes and steps so far."""
 

@@ -5,13 +5,13 @@ Amaranth is loaded when logic is first built, not before. Ports:
 | port | bits | meaning |
 | --- | --- | --- |
 | `clk`, `rst` | 1 | clock, synchronous reset |
-| `load`, `space`, `addr`, `data` | 1, 1, 16, word | write a weight (space 0) or, in |
-| | | space 1, column c of sample s at s << column bits, plus c |
+| `load`, `space`, `addr`, `data` | 1, 1, 16, word | write a weight in space 0; in 1, |
+| | | column c of sample s, at s << column bits, plus c |
 | `word` | word | one cycle later: weight addr, or in space 1 output addr |
 | `reseed`, `seed`, `start` | 1, 32, 16 | set the code's register and the first sample |
 | `run` | 1 | steps follow one another while it is high |
 | `probe`, `negative` | 1, 1 | one cost, with codes added, or taken away |
-| `amplitude`, `shift`, `period` | word - 2, 5, 16 | perturbation, learning rate, update |
+| `amplitude`, `shift`, `period` | word - 2, 5, 16 | of codes, rate, per update |
 | `first`, `stop`, `count` | 16 each | data window: `count` samples at a time |
 | `busy` | 1 | a step or a probe is under way |
 | `plus`, `minus` | 32 each | last costs: sums of squared errors |

