@@ -52,7 +52,10 @@ class Levels:
         return self.targets[1] - self.targets[0]
 
 
-LEVELS = {"bipolar": Levels((-1, 1), (-0.8, 0.8)), "plain": Levels((0, 1), (0, 1))}
+LEVELS = {
+    "bipolar": Levels((-1.0, 1.0), (-0.8, 0.8)),
+    "plain": Levels((0.0, 1.0), (0.0, 1.0)),
+}
 
 
 class Data:

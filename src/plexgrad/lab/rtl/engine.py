@@ -25,10 +25,14 @@ class Ran:
 
 @runtime_checkable
 class Engine(Protocol):
-    """A trainer. `cycles` are those spent in probes and steps so far."""
+    """A trainer, under a name."""
 
     name: str
-    cycles: int
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles spent in probes and steps so far."""
+        ...
 
     def load(self, first: int, weights: Int64[np.ndarray, " n"]) -> None:
         """Write weights from number `first` on."""

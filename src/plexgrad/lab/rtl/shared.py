@@ -45,20 +45,23 @@ class Shared:
 
     def _constants(self) -> None:
         """What the layer at work says: its inputs, its units, where its inputs are."""
-        am, m, design = amaranth(), self.module, self.design
-        most = range(max(design.sizes) + 1)
-        self.inputs = am.Signal(most, name="inputs")
-        self.last_unit = am.Signal(most, name="last_unit")
-        self.base = am.Signal(range(sum(design.sizes[1:]) + 1), name="base")
-        with m.Switch(self.layer):
-            for layer, (inputs, units) in enumerate(design.layers):
-                with m.Case(layer):
-                    m.d.comb += [
-                        self.inputs.eq(inputs),
-                        self.last_unit.eq(units - 1),
-                        self.base.eq(sum(design.sizes[1:layer])),
-                    ]
-        self.at_end = self.layer == len(design.layers) - 1
+        sizes = self.design.sizes
+        self.inputs = self._of_layer("inputs", list(sizes[:-1]))
+        self.last_unit = self._of_layer("last_unit", [size - 1 for size in sizes[1:]])
+        bases = [sum(sizes[1:layer]) for layer in range(len(sizes) - 1)]
+        self.base = self._of_layer("base", bases)
+        self.at_end = self.layer == len(bases) - 1
+
+    def _of_layer(self, name: str, numbers: list[int]) -> Any:
+        """One of some constants, chosen by an expression.
+
+        A `Switch` becomes a process, which Icarus does not start before its input
+        changes for the first time.
+        """
+        am, found = amaranth(), numbers[-1]
+        for layer, number in reversed(list(enumerate(numbers[:-1]))):
+            found = am.Mux(self.layer == layer, number, found)
+        return hardware.wire(self.module, am.Value.cast(found), name)
 
     def _memories(self) -> None:
         am, m, p, design = amaranth(), self.module, self.ports, self.design

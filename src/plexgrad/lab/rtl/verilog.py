@@ -58,7 +58,7 @@ def kept(design: Design) -> str:
 
 def main() -> None:
     """Print the Verilog of a design."""
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words = argparse.ArgumentParser(description="Print a design as Verilog.")
     words.add_argument("sizes", help="layers, such as 2-2-1")
     words.add_argument("--word", type=int, default=16)
     words.add_argument("--fraction", type=int, default=12)
