@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from plexgrad.lab.device import Measurement, Shown
-from plexgrad.lab.perturbations import REFERENCES, Codes, Perturbations, Update
+from plexgrad.lab.perturbations import KINDS, REFERENCES, Codes, Perturbations, Update
 
 
 class Command(IntEnum):
@@ -111,17 +111,20 @@ def text(words: str) -> bytes:
 def codes(what: Codes) -> bytes:
     """Codes in 26 bytes."""
     reference = REFERENCES.index(what.reference)
+    kind = KINDS.index(what.kind) + 1
     places = what.start, what.count, what.hold
-    return _CODES.pack(1, reference, *what.key, *places, what.amplitude)
+    return _CODES.pack(kind, reference, *what.key, *places, what.amplitude)
 
 
 def read_codes(reader: Reader) -> Codes:
     """The inverse of `codes`."""
     kind, reference, one, other, start, count, hold, amplitude = reader.take(_CODES)
-    if kind != 1 or reference >= len(REFERENCES):
-        raise ValueError(f"codes must be of kind 1, got {kind} ({reference})")
+    if not 0 < kind <= len(KINDS) or reference >= len(REFERENCES):
+        raise ValueError(
+            f"codes must be of kind 1 to {len(KINDS)}, got {kind} ({reference})"
+        )
     named = REFERENCES[reference]
-    return Codes((one, other), start, count, amplitude, named, hold)
+    return Codes((one, other), start, count, amplitude, named, hold, KINDS[kind - 1])
 
 
 def update(what: Update) -> bytes:

@@ -12,9 +12,11 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt32
 
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
+from plexgrad.lab import shifts
 from plexgrad.lab.words import KeyWords, signs
 
 REFERENCES = ("direct", "baseline", "antithetic")
+KINDS = ("rademacher", *shifts.KINDS)
 MAX_SLOT = 2**32 - 2
 
 
@@ -25,7 +27,8 @@ class Codes:
     Slot t has the pattern number t // `hold`, and sign p of a pattern is bit p % 32 of
     threefry word p // 32 under `key`. `reference` says which costs belong to a slot:
     that under the pattern ("direct"), also that under its opposite ("antithetic"), or
-    also one at rest in every group of samples ("baseline").
+    also one at rest in every group of samples ("baseline"). Kinds other than
+    "rademacher" are those of `lab.shifts`.
     """
 
     key: KeyWords
@@ -39,7 +42,7 @@ class Codes:
     def __post_init__(self) -> None:
         positive("amplitude", self.amplitude)
         one_of("reference", self.reference, REFERENCES)
-        one_of("kind", self.kind, ("rademacher",))
+        one_of("kind", self.kind, KINDS)
         int_at_least("start", self.start, 0, MAX_SLOT)
         positive_int("count", self.count, MAX_SLOT - self.start + 1)
         positive_int("hold", self.hold, MAX_SLOT)
@@ -52,7 +55,10 @@ class Codes:
 
     def patterns(self, size: int) -> Float32[np.ndarray, "count {size}"]:
         """The offsets of `size` parameters in every slot."""
-        drawn = signs(self.key, self.slots, size)
+        if self.kind == "rademacher":
+            drawn = signs(self.key, self.slots, size)
+        else:
+            drawn = shifts.signs(self.kind, self.key, self.slots, size)
         return drawn * np.float32(self.amplitude)
 
     def rows(self, size: int, groups: int = 1) -> Float32[np.ndarray, "rows {size}"]:

@@ -147,7 +147,9 @@ class Served:
         if not self._told:
             self._told = {
                 "identity": asdict(self.device.identify()),
-                "capabilities": self.device.capabilities.to_json(),
+                # The link has no command for a run that the device makes alone.
+                "capabilities": self.device.capabilities.to_json()
+                | {"autonomous": False},
             }
         return self._told
 
