@@ -26,13 +26,13 @@ FLAGS = (
 
 
 def tanh_table() -> str:
-    """The table of round(1024 tanh(i / 128)) for i from -512 to 511, in C."""
-    values = [round(1024 * math.tanh(i / 128)) for i in range(-512, 512)]
+    """The table of round(4096 tanh(i / 512)) for i from -2048 to 2047, in C."""
+    values = [round(4096 * math.tanh(i / 512)) for i in range(-2048, 2048)]
     lines = [
         "    " + " ".join(f"{value}," for value in values[n : n + 16])
         for n in range(0, len(values), 16)
     ]
-    head = "/* Made by build.py. */\nstatic const i16 tanh_table[1024] = {\n"
+    head = "/* Made by build.py. */\nstatic const i16 tanh_table[4096] = {\n"
     return head + "\n".join(lines) + "\n};\n"
 
 

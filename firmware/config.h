@@ -11,7 +11,7 @@ enum { CONFIG_MAGIC = 0x31434750, TANH = 0, SIGMOID = 1 };
    not known. */
 struct config {
     u32 magic, boot, simulated, bytes_per_s, samples_per_s;
-    u32 activation, output;
+    u32 output;
     u32 count, sizes[LAYERS_MAX + 1];
     char serial[32];
 };

@@ -40,7 +40,7 @@ static void put_capabilities(void)
         put_words(",");
         put_group("b", layer + 1, 0, columns);
     }
-    put_words("],\"returns\":[\"cost\",\"outputs\",\"hits\"],\"amplitude_low\":0.03125,"
+    put_words("],\"returns\":[\"cost\",\"outputs\",\"hits\"],\"amplitude_low\":0.125,"
               "\"amplitude_high\":3.96875,\"amplitude_step\":0.03125,"
               "\"update_step\":4.76837158203125e-07,\"makes_codes\":[\"rademacher\"],"
               "\"holds_data\":true,\"applies_updates\":true,\"fused\":true,"

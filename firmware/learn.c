@@ -34,30 +34,50 @@ struct update read_update(struct reader *reader)
     return found;
 }
 
-static void add(u32 first, u32 stop, const i64 *change)
+static inline i32 held(i64 wanted)
 {
-    for (u32 p = first; p < stop; p++) {
-        i64 wanted = master[p] + change[p - first];
-        master[p] = wanted > MASTER_MAX ? MASTER_MAX : wanted < -MASTER_MAX ? -MASTER_MAX
-                                                                            : (i32)wanted;
+    return wanted > MASTER_MAX ? MASTER_MAX : wanted < -MASTER_MAX ? -MASTER_MAX : (i32)wanted;
+}
+
+/* Up to 64 parameters from `first`, by all slots. */
+static void add_slots(const struct update *update, u32 first, u32 count)
+{
+    const struct codes *codes = &update->codes;
+    i64 change[SIGNS] = {0};
+    for (u32 slot = 0; slot < codes->count; slot++) {
+        u32 pair[2];
+        i32 size = term(update, slot);
+        signs(codes->key, pattern(codes, slot), first / SIGNS, pair);
+        for (u32 p = 0; p < SIGNS; p++)
+            change[p] += pair[p / 32] >> p % 32 & 1 ? -size : size;
+    }
+    for (u32 p = 0; p < count; p++)
+        master[first + p] = held(master[first + p] + change[p]);
+}
+
+/* The same by one slot, without sums. */
+static void add_one(const struct update *update, i32 size, u32 first, u32 count)
+{
+    const struct codes *codes = &update->codes;
+    u32 pair[2];
+    signs(codes->key, pattern(codes, 0), first / SIGNS, pair);
+    for (u32 p = 0; p < count; p++) {
+        u32 minus = pair[p / 32] >> p % 32 & 1;
+        i32 wanted = master[first + p] + (minus ? -size : size);
+        master[first + p] = clipped(wanted, -MASTER_MAX, MASTER_MAX);
     }
 }
 
 void update_make(const struct update *update)
 {
-    const struct codes *codes = &update->codes;
-    i64 change[SIGNS];
+    /* Twice the range and more all come to the same: an end of the range. */
+    i32 size = clipped(term(update, 0), -4 * MASTER_MAX, 4 * MASTER_MAX);
     for (u32 first = 0; first < parameters; first += SIGNS) {
-        memset(change, 0, sizeof change);
-        for (u32 slot = 0; slot < codes->count; slot++) {
-            u32 pair[2];
-            i32 size = term(update, slot);
-            signs(codes->key, pattern(codes, slot), first / SIGNS, pair);
-            for (u32 p = 0; p < SIGNS; p++)
-                change[p] += pair[p / 32] >> p % 32 & 1 ? -size : size;
-        }
-        u32 stop = first + SIGNS < parameters ? first + SIGNS : parameters;
-        add(first, stop, change);
+        u32 count = first + SIGNS < parameters ? SIGNS : parameters - first;
+        if (update->codes.count == 1)
+            add_one(update, size, first, count);
+        else
+            add_slots(update, first, count);
     }
     network_changed(0, parameters);
 }

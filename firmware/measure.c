@@ -1,6 +1,6 @@
 /* Measurements: a cost for every row of perturbations.
 
-   An error is in units of 1/1024; squares are summed in 64 bits, and the mean over
+   An error is in units of 1/4096; squares are summed in 64 bits, and the mean over
    samples and outputs is the only number that is rounded, in float64, then float32. */
 #include "measure.h"
 #include "frames.h"
@@ -84,20 +84,21 @@ static u32 best_of(const i32 *values)
 }
 
 /* The squared error of a sample, and whether it is right. */
-static u32 judged(const i32 *told, const i16 *wanted, u32 *hits)
+static u64 judged(const i32 *told, const i16 *wanted, u32 *hits)
 {
-    u32 total = 0, best = 0;
+    u32 best = 0;
+    i64 total = 0;
     for (u32 unit = 0; unit < outputs; unit++) {
         i32 error = wanted[unit] - told[unit];
-        total += (u32)(error * error);
+        total += (i64)error * error;
         if (wanted[unit] > wanted[best])
             best = unit;
     }
     if (outputs == 1)
-        *hits += (told[0] > 512) == (wanted[0] > 512);
+        *hits += (told[0] > 2048) == (wanted[0] > 2048);
     else
         *hits += best_of(told) == best;
-    return total;
+    return (u64)total;
 }
 
 static void row_cost(const struct shown *shown, u32 group, u8 *cost, u8 *right)
@@ -109,7 +110,7 @@ static void row_cost(const struct shown *shown, u32 group, u8 *cost, u8 *right)
         const i32 *told = network_forward(shown->x + number * inputs);
         total += judged(told, shown->y + number * outputs, &hits);
     }
-    double mean = (double)total / ((double)(shown->batch * outputs) * 1048576.0);
+    double mean = (double)total / ((double)(shown->batch * outputs) * 16777216.0);
     put(cost, bits_of((float)mean));
     put(right, as_float((i32)hits, 0));
 }
@@ -135,7 +136,7 @@ static void put_outputs(const struct measurement *what)
             for (u32 at = 0; at < shown->batch; at++) {
                 const i32 *told = network_forward(shown->x + sample(shown, group, at) * inputs);
                 for (u32 unit = 0; unit < outputs; unit++)
-                    put_word(as_float(told[unit], -10));
+                    put_word(as_float(told[unit], -12));
             }
         }
 }

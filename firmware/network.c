@@ -1,13 +1,18 @@
 /* The network: master weights, their int8 copies, the forward pass and its cost.
 
    A weight is an int32 with 16 bits behind an int8 copy, of which 32 is 1. Inputs and
-   hidden activations are int8, of which 127 is 1; so is the input of a bias. */
+   hidden activations are int8, of which 127 is 1; so is the input of a bias.
+
+   Two weights share a word, w + 2^23 v, so that one multiplication with a 64-bit sum
+   makes two: x w in the lower 23 bits, x v above. That is exact for RUN inputs. */
 #include "network.h"
 #include "config.h"
 #include "numbers.h"
 #include "tanh.h"
+#include <arm_acle.h>
 
-enum { LANES = 4, BIAS = 127, HALF_TABLE = 512 };
+enum { LANES = 4, PAIRS = 2, APART = 23, RUN = 256, BIAS = 127 };
+enum { TABLE_BITS = 12, TABLE = 1 << TABLE_BITS, ONE = 4096 };
 
 struct layer {
     u32 inputs, outputs, packed;
@@ -19,27 +24,27 @@ i32 master[PARAMETERS_MAX];
 static struct layer layers[LAYERS_MAX];
 static u32 layer_count;
 static i8 base[PARAMETERS_MAX];
-/* Of each block of four units: their weights side by side, input by input. */
-static i32 packed[PARAMETERS_MAX + LANES * LAYERS_MAX * (WIDTH_MAX + 1)];
+/* The weights of the row that is measured, and packed: of each block of four units two
+   words for every input. */
+static i8 row[PARAMETERS_MAX];
+static i32 packed[PARAMETERS_MAX / 2 + PAIRS * LAYERS_MAX * (WIDTH_MAX + 1)];
 static u32 marks[PARAMETERS_MAX / 32];
 static u32 any_marks;
 
-static i8 hidden[2 * HALF_TABLE];
-static i16 output[2 * HALF_TABLE];
-static u32 hidden_shift, output_shift;
+static i8 hidden[TABLE];
+static i16 output[TABLE];
+static u32 output_shift;
 static i8 activations[2][WIDTH_MAX];
 static i32 sums[WIDTH_MAX + LANES];
 
 static void activations_open(void)
 {
-    u32 soft = config()->activation == SIGMOID, last = config()->output == SIGMOID;
-    hidden_shift = 5 + soft;
-    output_shift = 5 + last;
-    for (u32 at = 0; at < 2 * HALF_TABLE; at++) {
+    u32 soft = config()->output == SIGMOID;
+    output_shift = 3 + soft;
+    for (u32 at = 0; at < TABLE; at++) {
         i32 value = tanh_table[at];
-        hidden[at] = (i8)(soft ? ((1024 + value) * 127 + 1024) >> 11
-                               : (value * 127 + 512) >> 10);
-        output[at] = (i16)(last ? (1024 + value) >> 1 : value);
+        hidden[at] = (i8)((value * 127 + ONE / 2) >> 12);
+        output[at] = (i16)(soft ? (ONE + value) >> 1 : value);
     }
 }
 
@@ -52,7 +57,7 @@ void network_open(void)
         struct layer *layer = &layers[number];
         *layer = (struct layer){told->sizes[number], told->sizes[number + 1], place};
         parameters += (layer->inputs + 1) * layer->outputs;
-        place += (layer->inputs + 1) * ((layer->outputs + LANES - 1) & ~(LANES - 1u));
+        place += PAIRS * (layer->inputs + 1) * ((layer->outputs + LANES - 1) / LANES);
     }
     inputs = told->sizes[0];
     outputs = told->sizes[layer_count];
@@ -97,98 +102,108 @@ u32 marks_count(void)
     return count;
 }
 
-static inline i32 within(i32 value, u32 parameter)
+static inline i8 within(i32 value, u32 parameter)
 {
     if (value + 127u <= 254u)
-        return value;
+        return (i8)value;
     marks[parameter / 32] |= 1u << parameter % 32;
     any_marks = 1;
     return value < 0 ? -127 : 127;
 }
 
-/* Where the weights of a layer's input begin; those of the next four units lie
-   `stride` further. The bias is the last input. */
-static i32 *lane(const struct layer *layer, u32 input)
+/* Packs a row's weights. The bias is a layer's last input. */
+static void pack(void)
 {
-    return packed + layer->packed + LANES * input;
-}
-
-static u32 stride(const struct layer *layer)
-{
-    return LANES * (layer->inputs + 1);
-}
-
-void network_signs(const u32 *key, u32 pattern, i32 steps)
-{
-    u32 pair[2], word = 0, p = 0;
+    const i8 *from = row;
     for (u32 number = 0; number < layer_count; number++) {
         const struct layer *layer = &layers[number];
-        u32 apart = stride(layer);
-        for (u32 input = 0; input <= layer->inputs; input++) {
-            i32 *to = lane(layer, input);
-            for (u32 unit = 0; unit < layer->outputs; unit++, p++, word >>= 1) {
-                if (p % 64 == 0)
-                    signs(key, pattern, p / 64, pair);
-                if (p % 32 == 0)
-                    word = pair[p / 32 % 2];
-                if (unit && unit % LANES == 0)
-                    to += apart;
-                to[unit % LANES] = within(base[p] + (word & 1 ? -steps : steps), p);
+        u32 apart = PAIRS * (layer->inputs + 1);
+        i32 *first = packed + layer->packed;
+        for (u32 input = 0; input <= layer->inputs; input++, first += PAIRS) {
+            i32 *to = first;
+            u32 left = layer->outputs;
+            for (; left >= LANES; left -= LANES, from += LANES, to += apart) {
+                to[0] = from[0] + (from[1] << APART);
+                to[1] = from[2] + (from[3] << APART);
+            }
+            for (u32 unit = 0; unit < left; unit++) {
+                i32 weight = *from++;
+                to[unit / 2] = unit % 2 ? to[unit / 2] + (weight << APART) : weight;
             }
         }
     }
 }
 
-void network_offsets(const u8 *offsets)
+void network_signs(const u32 *key, u32 pattern, i32 steps)
 {
-    u32 p = 0;
-    for (u32 number = 0; number < layer_count; number++) {
-        const struct layer *layer = &layers[number];
-        for (u32 input = 0; input <= layer->inputs; input++)
-            for (u32 unit = 0; unit < layer->outputs; unit++, p++) {
-                u32 bits;
-                i32 offset = 0;
-                if (offsets) {
-                    memcpy(&bits, offsets + 4 * p, 4);
-                    offset = rounded(bits, 32, 0, 254);
-                }
-                lane(layer, input)[unit / LANES * stride(layer) + unit % LANES] =
-                    within(base[p] + offset, p);
-            }
+    u32 pair[2];
+    for (u32 first = 0; first < parameters; first += 32) {
+        if (first % 64 == 0)
+            signs(key, pattern, first / 64, pair);
+        u32 word = pair[first / 32 % 2];
+        u32 stop = first + 32 < parameters ? first + 32 : parameters;
+        for (u32 p = first; p < stop; p++, word >>= 1)
+            row[p] = within(base[p] + steps - 2 * steps * (i32)(word & 1), p);
     }
+    pack();
 }
 
-/* Sums of four units: the innermost loop of everything. */
-__attribute__((optimize("unroll-loops"))) static void four_units(const i8 *x, u32 count, const i32 *weight, i32 *sum)
+void network_offsets(const u8 *offsets)
 {
-    i32 a = 0, b = 0, c = 0, d = 0;
-    const i8 *stop = x + count;
-    while (x < stop) {
-        i32 value = *x++;
-        a += value * weight[0];
-        b += value * weight[1];
-        c += value * weight[2];
-        d += value * weight[3];
-        weight += LANES;
+    for (u32 p = 0; p < parameters; p++) {
+        u32 bits = 0;
+        if (offsets)
+            memcpy(&bits, offsets + 4 * p, 4);
+        row[p] = within(base[p] + rounded(bits, 32, 0, 254), p);
     }
-    sum[0] = a + BIAS * weight[0];
-    sum[1] = b + BIAS * weight[1];
-    sum[2] = c + BIAS * weight[2];
-    sum[3] = d + BIAS * weight[3];
+    pack();
+}
+
+/* Adds the products of a run of inputs to the sums of four units. */
+static const i32 *add_run(const i8 *x, u32 count, const i32 *weight, i32 *sum)
+{
+    i64 one = 0, other = 0;
+    for (const i8 *stop = x + (count & ~3u); x < stop; x += 4, weight += 4 * PAIRS) {
+        one += (i64)x[0] * weight[0];
+        other += (i64)x[0] * weight[1];
+        one += (i64)x[1] * weight[2];
+        other += (i64)x[1] * weight[3];
+        one += (i64)x[2] * weight[4];
+        other += (i64)x[2] * weight[5];
+        one += (i64)x[3] * weight[6];
+        other += (i64)x[3] * weight[7];
+    }
+    for (count &= 3; count; count--, x++, weight += PAIRS) {
+        one += (i64)*x * weight[0];
+        other += (i64)*x * weight[1];
+    }
+    i32 low = (i32)((u32)one << (32 - APART)) >> (32 - APART);
+    sum[0] += low;
+    sum[1] += (i32)((one - low) >> APART);
+    low = (i32)((u32)other << (32 - APART)) >> (32 - APART);
+    sum[2] += low;
+    sum[3] += (i32)((other - low) >> APART);
+    return weight;
 }
 
 static void layer_sums(const struct layer *layer, const i8 *x)
 {
+    static const i8 bias[1] = {BIAS};
     const i32 *weight = packed + layer->packed;
     for (u32 unit = 0; unit < layer->outputs; unit += LANES) {
-        four_units(x, layer->inputs, weight, sums + unit);
-        weight += stride(layer);
+        i32 *sum = sums + unit;
+        sum[0] = sum[1] = sum[2] = sum[3] = 0;
+        for (u32 first = 0; first < layer->inputs; first += RUN) {
+            u32 left = layer->inputs - first;
+            weight = add_run(x + first, left < RUN ? left : RUN, weight, sum);
+        }
+        weight = add_run(bias, 1, weight, sum);
     }
 }
 
-static u32 place(i32 sum, u32 shift)
+static inline u32 place(i32 sum, u32 shift)
 {
-    return (u32)(clipped(sum >> shift, -HALF_TABLE, HALF_TABLE - 1) + HALF_TABLE);
+    return (u32)(__ssat(sum >> shift, TABLE_BITS) + TABLE / 2);
 }
 
 const i32 *network_forward(const i8 *x)
@@ -198,7 +213,7 @@ const i32 *network_forward(const i8 *x)
         i8 *next = activations[left & 1];
         layer_sums(layer, x);
         for (u32 unit = 0; unit < layer->outputs; unit++)
-            next[unit] = hidden[place(sums[unit], hidden_shift)];
+            next[unit] = hidden[place(sums[unit], 3)];
         x = next;
     }
     layer_sums(layer, x);

@@ -20,7 +20,7 @@ void network_changed(u32 first, u32 stop);
 void network_signs(const u32 *key, u32 pattern, i32 steps);
 void network_offsets(const u8 *offsets);
 
-/* The outputs of a sample, in units of 1/1024. */
+/* The outputs of a sample, in units of 1/4096. */
 const i32 *network_forward(const i8 *x);
 
 /* Marks of parameters that were driven out of their range since `marks_clear`. */

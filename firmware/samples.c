@@ -60,7 +60,7 @@ static const i8 *keep(u8 *to, const struct array *x, const struct array *y)
     for (u32 place = 0; place < x->count; place++)
         ((i8 *)to)[place] = (i8)value(x, place, 127);
     for (u32 place = 0; place < y->count; place++)
-        target[place] = (i16)value(y, place, 1024);
+        target[place] = (i16)value(y, place, 4096);
     return (const i8 *)to;
 }
 

@@ -4,7 +4,7 @@
 
 #include "wire.h"
 
-/* The samples of a measurement; inputs are int8, targets in units of 1/1024. */
+/* The samples of a measurement; inputs are int8, targets in units of 1/4096. */
 struct shown {
     u32 groups, batch;
     const i8 *x;

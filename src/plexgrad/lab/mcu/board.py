@@ -11,14 +11,12 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from plexgrad.core.validate import one_of
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.device import Identity
 from plexgrad.lab.transports.transport import parts
 
-ACTIVATIONS = ("tanh", "sigmoid")
+OUTPUTS = ("tanh", "sigmoid")
 PAGE_AT = 0x003F_F000
 MAGIC = 0x3143_4750
 LAYERS_MAX, WIDTH_MAX, PARAMETERS_MAX = 7, 1024, 1 << 17
@@ -26,24 +24,25 @@ ROWS_MAX, DATA_MAX = 4096, 7 << 20
 MASTER_BITS, WEIGHT_BITS = 21, 5
 """Bits behind the point of a master weight, and of its int8 copy."""
 
+AMPLITUDE_LOW = 0.125
+"""Four steps of a weight: what is smaller drowns in the rounding of activations."""
+
 WEIGHT_MAX = 127 / 2**WEIGHT_BITS
 
 
 @dataclass(frozen=True)
 class Board:
-    """A network of `sizes`, its hidden activation and output, and a serial number.
+    """A network of `sizes`, tanh between, its output, and a serial number.
 
     Raises ValueError for what the firmware has no room for.
     """
 
     sizes: tuple[int, ...] = (49, 4, 4)
-    activation: str = "tanh"
     output: str = "sigmoid"
     serial: str = "MCU-0001"
 
     def __post_init__(self) -> None:
-        one_of("activation", self.activation, ACTIVATIONS)
-        one_of("output", self.output, ACTIVATIONS)
+        one_of("output", self.output, OUTPUTS)
         if not 2 <= len(self.sizes) <= LAYERS_MAX + 1:
             raise ValueError(f"sizes must be 2 to {LAYERS_MAX + 1}, got {self.sizes}")
         if not all(1 <= size <= WIDTH_MAX for size in self.sizes):
@@ -70,10 +69,10 @@ class Board:
     def page(self, bytes_per_s: int = 0, samples_per_s: int = 0) -> bytes:
         """The page of settings of an emulated board, for one start."""
         boot = int.from_bytes(os.urandom(4), "little")
-        kinds = map(ACTIVATIONS.index, (self.activation, self.output))
+        kind = OUTPUTS.index(self.output)
         sizes = [*self.sizes, *[0] * (LAYERS_MAX + 1 - len(self.sizes))]
-        told = (MAGIC, boot, 1, bytes_per_s, samples_per_s, *kinds, len(self.sizes))
-        head = struct.pack("<16I", *told, *sizes)
+        told = (MAGIC, boot, 1, bytes_per_s, samples_per_s, kind, len(self.sizes))
+        head = struct.pack("<15I", *told, *sizes)
         return head + self.serial.encode().ljust(32, b"\0")
 
     def identity(self) -> Identity:
@@ -96,7 +95,7 @@ class Board:
             inputs=self.sizes[0],
             outputs=self.sizes[-1],
             returns=("cost", "outputs", "hits"),
-            amplitude_low=places,
+            amplitude_low=AMPLITUDE_LOW,
             amplitude_high=WEIGHT_MAX,
             amplitude_step=places,
             update_step=step,
@@ -115,7 +114,7 @@ class Board:
 
 def board_of(url: str, **more: Any) -> tuple[Board, dict[str, Any]]:
     """The board of `SCHEME:SIZES?option=value`, and the options in `more`."""
-    words = dict.fromkeys(("activation", "output", "serial"), str)
+    words = dict.fromkeys(("output", "serial"), str)
     place, options = parts(url, {**words, **more})
     sizes = (place or "49-4-4").split("-")
     if not all(size.isdigit() for size in sizes):
@@ -143,8 +142,3 @@ def segments(elf: bytes) -> list[tuple[int, bytes]]:
         if kind == 1 and size:
             found.append((place, elf[at : at + size]))
     return found
-
-
-def lanes(array: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Clipped and rounded, ties to even: how the firmware takes a float32."""
-    return np.rint(np.clip(array.astype(np.float64), low, high)).astype(np.int64)

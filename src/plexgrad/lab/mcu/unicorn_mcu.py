@@ -29,5 +29,5 @@ class UnicornMCU(Remote):
             return []
         return [
             cls(Board((3, 4, 2))),
-            cls(Board((5, 6, 3, 1), "sigmoid", "tanh", "MCU-0002")),
+            cls(Board((12, 10, 8, 3), "tanh", "MCU-0002")),
         ]
