@@ -42,21 +42,18 @@ u32 count_rows(const struct codes *codes, u32 groups)
     return rows > ROWS_MAX ? ROWS_MAX + 1 : (u32)rows;
 }
 
+#define ROUND(by) x0 += x1, x1 = x1 << by | x1 >> (32 - by), x1 ^= x0
+#define FOUR(a, b, c, d) ROUND(a), ROUND(b), ROUND(c), ROUND(d)
+
 void signs(const u32 *key, u32 high, u32 low, u32 *pair)
 {
-    static const u8 turns[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
-    u32 schedule[3] = {key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDA};
-    u32 x0 = high + schedule[0], x1 = low + schedule[1];
-    for (u32 block = 0; block < 5; block++) {
-        for (u32 turn = 0; turn < 4; turn++) {
-            u32 by = turns[block & 1][turn];
-            x0 += x1;
-            x1 = x1 << by | x1 >> (32 - by);
-            x1 ^= x0;
-        }
-        x0 += schedule[(block + 1) % 3];
-        x1 += schedule[(block + 2) % 3] + block + 1;
-    }
+    u32 a = key[0], b = key[1], c = a ^ b ^ 0x1BD11BDA;
+    u32 x0 = high + a, x1 = low + b;
+    FOUR(13, 15, 26, 6), x0 += b, x1 += c + 1;
+    FOUR(17, 29, 16, 24), x0 += c, x1 += a + 2;
+    FOUR(13, 15, 26, 6), x0 += a, x1 += b + 3;
+    FOUR(17, 29, 16, 24), x0 += b, x1 += c + 4;
+    FOUR(13, 15, 26, 6), x0 += c, x1 += a + 5;
     pair[0] = x0;
     pair[1] = x1;
 }

@@ -159,45 +159,47 @@ void network_offsets(const u8 *offsets)
     pack();
 }
 
-/* Adds the products of a run of inputs to the sums of four units. */
-static const i32 *add_run(const i8 *x, u32 count, const i32 *weight, i32 *sum)
+#define TURN(at)                                                                            \
+    one += (i64)x[at] * weight[PAIRS * (at)], other += (i64)x[at] * weight[PAIRS * (at) + 1]
+
+static inline i32 lower(i64 both)
+{
+    return (i32)((u32)both << (32 - APART)) >> (32 - APART);
+}
+
+/* Adds the products of a run of inputs, and of the bias if it is the last, to the sums
+   of four units: the innermost loop of everything. */
+static const i32 *add_run(const i8 *x, u32 count, const i32 *weight, i32 *sum, i32 bias)
 {
     i64 one = 0, other = 0;
-    for (const i8 *stop = x + (count & ~3u); x < stop; x += 4, weight += 4 * PAIRS) {
-        one += (i64)x[0] * weight[0];
-        other += (i64)x[0] * weight[1];
-        one += (i64)x[1] * weight[2];
-        other += (i64)x[1] * weight[3];
-        one += (i64)x[2] * weight[4];
-        other += (i64)x[2] * weight[5];
-        one += (i64)x[3] * weight[6];
-        other += (i64)x[3] * weight[7];
+    const i8 *stop = x + (count & ~7u);
+    for (; x < stop; x += 8, weight += 8 * PAIRS)
+        TURN(0), TURN(1), TURN(2), TURN(3), TURN(4), TURN(5), TURN(6), TURN(7);
+    for (stop += count & 7; x < stop; x++, weight += PAIRS)
+        TURN(0);
+    if (bias) {
+        one += (i64)bias * weight[0];
+        other += (i64)bias * weight[1];
+        weight += PAIRS;
     }
-    for (count &= 3; count; count--, x++, weight += PAIRS) {
-        one += (i64)*x * weight[0];
-        other += (i64)*x * weight[1];
-    }
-    i32 low = (i32)((u32)one << (32 - APART)) >> (32 - APART);
-    sum[0] += low;
-    sum[1] += (i32)((one - low) >> APART);
-    low = (i32)((u32)other << (32 - APART)) >> (32 - APART);
-    sum[2] += low;
-    sum[3] += (i32)((other - low) >> APART);
+    sum[0] += lower(one);
+    sum[1] += (i32)((one - lower(one)) >> APART);
+    sum[2] += lower(other);
+    sum[3] += (i32)((other - lower(other)) >> APART);
     return weight;
 }
 
 static void layer_sums(const struct layer *layer, const i8 *x)
 {
-    static const i8 bias[1] = {BIAS};
     const i32 *weight = packed + layer->packed;
     for (u32 unit = 0; unit < layer->outputs; unit += LANES) {
         i32 *sum = sums + unit;
         sum[0] = sum[1] = sum[2] = sum[3] = 0;
-        for (u32 first = 0; first < layer->inputs; first += RUN) {
-            u32 left = layer->inputs - first;
-            weight = add_run(x + first, left < RUN ? left : RUN, weight, sum);
-        }
-        weight = add_run(bias, 1, weight, sum);
+        const i8 *from = x;
+        u32 left = layer->inputs;
+        for (; left > RUN; left -= RUN, from += RUN)
+            weight = add_run(from, RUN, weight, sum, 0);
+        weight = add_run(from, left, weight, sum, BIAS);
     }
 }
 
