@@ -184,19 +184,30 @@ def test_whatever_the_link_does_the_board_holds_what_the_host_believes():
     bench.read_back()
     assert bench.accounts.disagreements == 0
     assert bench.accounts.recoveries > 10
-    assert set(faulty.injected) > {"drop", "flip", "copy", "delay", "cut", "restart"} - {
-        "restart"
-    }
+    assert set(faulty.injected) > {
+        "drop",
+        "flip",
+        "copy",
+        "delay",
+        "cut",
+        "restart",
+    } - {"restart"}
 
 
 @needs_unicorn
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda d: d.measure(Codes(KEY, 0, 1, 0.001), at("train")), "amplitude must be"),
+        (
+            lambda d: d.measure(Codes(KEY, 0, 1, 0.001), at("train")),
+            "amplitude must be",
+        ),
         (lambda d: d.measure(Codes(KEY, 0, 1, 0.125), at("other")), "under this name"),
         (lambda d: d.measure(Codes(KEY, 0, 1, 0.125), at("train", 64)), "be among"),
-        (lambda d: d.measure(np.zeros((1, 25), np.float32), at("train")), "offsets must"),
+        (
+            lambda d: d.measure(np.zeros((1, 25), np.float32), at("train")),
+            "offsets must",
+        ),
         (lambda d: d.load_samples(*samples(Board((4, 2))), "x"), "network's sizes"),
         (lambda d: d.load_samples(*samples(Board((3, 2))), "x" * 32), "31 letters"),
         (lambda d: d.update(huge()), "below 1024"),

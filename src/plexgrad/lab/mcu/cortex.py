@@ -37,7 +37,8 @@ class Cortex:
     def __init__(self, board: Board) -> None:
         uc, arm = needed("unicorn"), needed("unicorn.arm_const")
         self._sp, self._pc, self._lr, self._first, self._second = (
-            getattr(arm, f"UC_ARM_REG_{name}") for name in ("SP", "PC", "LR", "R0", "R1")
+            getattr(arm, f"UC_ARM_REG_{name}")
+            for name in ("SP", "PC", "LR", "R0", "R1")
         )
         self.engine: Any = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
         self.engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M3)

@@ -44,7 +44,9 @@ class Machine:
     def __init__(self, board: Board, link: str) -> None:
         self.board, self.link = board, one_of("link", link, LINKS)
         self._folder = tempfile.TemporaryDirectory(prefix="plexgrad-")
-        self._listener = socket.create_server(("127.0.0.1", 0)) if link == "tcp" else None
+        self._listener = (
+            socket.create_server(("127.0.0.1", 0)) if link == "tcp" else None
+        )
         self.process: subprocess.Popen[bytes] | None = None
         self.line: AbstractTransport | None = None
 
