@@ -18,11 +18,24 @@ HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parent / "src" / "plexgrad" / "lab" / "mcu" / "firmware.elf"
 COMPILER = "arm-none-eabi-gcc"
 FLAGS = (
-    "-mcpu=cortex-m3 -mthumb -std=c11 -O2 -ffreestanding -nostdlib -fno-common "
-    "-fdata-sections -ffunction-sections -fno-tree-loop-distribute-patterns "
-    "-Wall -Wextra -Werror "
-    "-Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments -s"
-).split()
+    "-mcpu=cortex-m3",
+    "-mthumb",
+    "-std=c11",
+    "-O2",
+    "-ffreestanding",
+    "-nostdlib",
+    "-fno-common",
+    "-fdata-sections",
+    "-ffunction-sections",
+    "-fno-tree-loop-distribute-patterns",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wl,--gc-sections",
+    "-Wl,--build-id=none",
+    "-Wl,--no-warn-rwx-segments",
+    "-s",
+)
 
 
 def tanh_table() -> str:

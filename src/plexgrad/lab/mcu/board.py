@@ -129,7 +129,10 @@ def firmware() -> bytes:
 
 
 def segments(elf: bytes) -> list[tuple[int, bytes]]:
-    """Where in memory an ELF file of 32 bits puts what. Raises ValueError for others."""
+    """Places in memory of an ELF file of 32 bits, and what belongs there.
+
+    Raises ValueError for any other file.
+    """
     if elf[:6] != b"\x7fELF\x01\x01":
         raise ValueError(f"firmware must be an ELF of 32 bits, got {elf[:6]!r}")
     (first,), (count,) = (

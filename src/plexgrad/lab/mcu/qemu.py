@@ -1,4 +1,4 @@
-"""The firmware on an emulated board: QEMU's mps2-an385, with UART, interrupts and timer.
+"""The firmware on a board in QEMU: an mps2-an385 with UART, interrupts and timer.
 
 The serial line comes out of a TCP socket or of a pseudo-terminal, and from there on
 all is as with a board on the desk. Instructions are counted (32 ns each), so the timer

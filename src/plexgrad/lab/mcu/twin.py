@@ -5,9 +5,9 @@ $2^{-5}$. A layer takes int8 inputs $x$ (127 is 1), the last of which is 127:
 
 $s = \sum_i x_i\,\mathrm{clip}(\lfloor m_i / 2^{16} + 1/2 \rfloor + n_i, \pm 127)$
 
-with offsets $n$ in steps, and looks $s \gg 3$ ($s \gg 4$ for a sigmoid output), clipped to
-[-2048, 2047], up in a table of $\mathrm{round}(4096 \tanh(i / 512))$. Hidden values
-become int8 again; outputs and targets are in units of 1/4096, and the cost is the mean
+with offsets $n$ in steps, and looks $s \gg 3$ ($s \gg 4$ for a sigmoid output),
+clipped to [-2048, 2047], up in a table of $\mathrm{round}(4096 \tanh(i / 512))$. Hidden
+values become int8 again; outputs and targets are in units of 1/4096, the cost the mean
 of their squared differences, rounded in float64 and then float32.
 """
 
