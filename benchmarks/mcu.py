@@ -9,12 +9,17 @@ One run of all rows, antithetic, batch 32, samples held on the device:
 - `arrays`: parameters and both perturbations are sent;
 - `alone`: the device trains without the host.
 
-    python benchmarks/mcu.py [--seconds 3] [--only mcu: qemu:]
+    python benchmarks/mcu.py [--seconds 3] [--only mcu: qemu:] [--clock wall|cpu]
+
+`--clock cpu` counts processor time, of host and emulator together: for machines that
+are busy with something else. What waits for the line then counts nothing.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,18 +64,35 @@ def slot(step: int) -> Codes:
     return Codes(KEY, step, 1, AMPLITUDE, "antithetic")
 
 
-def rate(make: Callable[[int], None], seconds: float) -> float:
-    """How often per second `make(step)` can be called, after a warm-up."""
-    for step in range(3):
-        make(step)
-    began, step = time.perf_counter(), 3
-    while (took := time.perf_counter() - began) < seconds:
-        make(step)
-        step += 1
-    return (step - 3) / took
+class Clock:
+    """Seconds that passed, or that host and emulator were busy."""
+
+    def __init__(self, kind: str, seconds: float) -> None:
+        self.kind, self.seconds, self.pid = kind, seconds, None
+
+    def __call__(self) -> float:
+        """Now."""
+        if self.kind == "wall":
+            return time.perf_counter()
+        busy = time.process_time()
+        if self.pid is not None:
+            told = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
+            ticks = sum(map(int, told.split()[11:13]))
+            busy += ticks / os.sysconf("SC_CLK_TCK")
+        return busy
+
+    def rate(self, make: Callable[[int], Any]) -> float:
+        """How often per second `make(step)` can be called, after a warm-up."""
+        for step in range(3):
+            make(step)
+        began, step, until = self(), 3, time.perf_counter() + self.seconds
+        while time.perf_counter() < until:
+            make(step)
+            step += 1
+        return (step - 3) / max(self() - began, 1e-3)
 
 
-def bare(device: Remote, seconds: float) -> float:
+def bare(device: Remote, clock: Clock) -> float:
     """Fused steps of frames that were made before."""
     first, session, line = device._number + 1, device._session, device.transport
 
@@ -89,22 +111,22 @@ def bare(device: Remote, seconds: float) -> float:
         while not answer.endswith(b"\0"):
             answer += line.receive(5)
 
-    found = rate(make, seconds)
+    found = clock.rate(make)
     device.open()
     return found
 
 
-def loop(bench: Bench, seconds: float) -> float:
+def loop(bench: Bench, clock: Clock) -> float:
     """Fused steps with shadow, limits and accounts."""
     coefficient = np.array([1e-3], np.float32)
 
     def make(step: int) -> None:
         bench.step(Update(slot(step), coefficient), slot(step + 1), shown(step))
 
-    return rate(make, seconds)
+    return clock.rate(make)
 
 
-def codes(bench: Bench, seconds: float) -> float:
+def codes(bench: Bench, clock: Clock) -> float:
     """The host makes the parameters."""
     theta = bench.shadow.copy()
 
@@ -112,10 +134,10 @@ def codes(bench: Bench, seconds: float) -> float:
         bench.measure(slot(step), shown(step))
         bench.write(theta)
 
-    return rate(make, seconds)
+    return clock.rate(make)
 
 
-def arrays(bench: Bench, seconds: float) -> float:
+def arrays(bench: Bench, clock: Clock) -> float:
     """The host makes the parameters and the perturbations."""
     theta = bench.shadow.copy()
 
@@ -123,20 +145,21 @@ def arrays(bench: Bench, seconds: float) -> float:
         bench.measure(slot(step).rows(len(theta)), shown(step))
         bench.write(theta)
 
-    return rate(make, seconds)
+    return clock.rate(make)
 
 
-def alone(bench: Bench, seconds: float) -> float:
+def alone(bench: Bench, clock: Clock) -> float:
     """Steps of one autonomous run."""
     device: Any = bench.device
     steps = 1000 if bench.can.parameters < 1000 else 100
     config = Autonomy(slot(0), 0.1, "train", BATCH)
-    return steps * rate(lambda _: device.run_steps(steps, config), seconds)
+    return steps * clock.rate(lambda _: device.run_steps(steps, config))
 
 
-def train(device: Remote, sizes: str, seconds: float, guess: float) -> float:
+def train(device: Remote, sizes: str, clock: Clock, guess: float) -> float:
     """The whole host loop, with samples in runs."""
-    slots = max(20, int(guess * seconds / 2))
+    slots = max(20, int(guess * clock.seconds / 2))
+    began = clock()
     record = lab.train(
         device,
         data(sizes),
@@ -150,7 +173,9 @@ def train(device: Remote, sizes: str, seconds: float, guess: float) -> float:
         sampling="runs",
         points=1,
     )
-    return float(record.throughput["updates_per_s"])
+    if clock.kind == "wall":
+        return float(record.throughput["updates_per_s"])
+    return slots / (clock() - began)
 
 
 def work(bench: Bench) -> tuple[float, bool]:
@@ -167,7 +192,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--only", nargs="*", default=["mcu:", "qemu:"])
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     given = parser.parse_args()
+    clock = Clock(given.clock, given.seconds)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{given.clock} clock, {os.cpu_count()} processors, load {load}")
     columns = ("bare", "loop", "train", "codes", "arrays", "alone")
     names = " ".join(f"{name:>8}" for name in columns)
     print(f"{'steps/s':<26}{names}  loop/arrays  bytes  device time of a measurement")
@@ -179,22 +208,23 @@ def main() -> None:
             device: Any = device_at(url)
             random = np.random.default_rng(0)
             with Bench(device) as bench:
+                clock.pid = getattr(device.transport, "pid", None)
                 held = data(sizes)
                 bench.load(held.x_train, held.y_train, "train")
                 bench.write(
                     random.uniform(-0.5, 0.5, bench.can.parameters).astype(np.float32)
                 )
-                found = {"bare": bare(device, given.seconds)}
+                found = {"bare": bare(device, clock)}
                 before = device.link.bytes_out + device.link.bytes_in
                 calls = device.link.calls
-                found["loop"] = loop(bench, given.seconds)
+                found["loop"] = loop(bench, clock)
                 crossed = device.link.bytes_out + device.link.bytes_in - before
                 crossed /= device.link.calls - calls
-                found["codes"] = codes(bench, given.seconds)
-                found["arrays"] = arrays(bench, given.seconds)
+                found["codes"] = codes(bench, clock)
+                found["arrays"] = arrays(bench, clock)
                 busy, same = work(bench)
-                found["alone"] = alone(bench, given.seconds)
-            found["train"] = train(device, sizes, given.seconds, found["loop"])
+                found["alone"] = alone(bench, clock)
+            found["train"] = train(device, sizes, clock, found["loop"])
             device.close()
             numbers = " ".join(f"{found[name]:>8,.0f}" for name in columns)
             ratio = found["loop"] / found["arrays"]
