@@ -39,6 +39,8 @@ from plexgrad.lab.remote import Remote
 SIZES = ("49-4-4", "64-32-10")
 LINKS = ("mcu:{}", "qemu:{}", "qemu:{}?link=pty")
 AMPLITUDE, BATCH, KEY, HELD = 0.125, 32, (1, 2), 512
+FRAMES = 128
+"""Bare frames that are made at once, while the clock stands still."""
 
 
 def data(sizes: str) -> Dataset:
@@ -69,9 +71,21 @@ class Clock:
 
     def __init__(self, kind: str, seconds: float) -> None:
         self.kind, self.seconds, self.pid = kind, seconds, None
+        self._stood, self._stopped = 0.0, 0.0
+
+    def stop(self) -> None:
+        """Stand still until `go_on`."""
+        self._stopped = self._now()
+
+    def go_on(self) -> None:
+        """What passed since `stop` does not count."""
+        self._stood += self._now() - self._stopped
 
     def __call__(self) -> float:
         """Now."""
+        return self._now() - self._stood
+
+    def _now(self) -> float:
         if self.kind == "wall":
             return time.perf_counter()
         busy = time.process_time()
@@ -103,10 +117,14 @@ def bare(device: Remote, clock: Clock) -> float:
         payload = NUMBER.pack(first + step) + what
         return b"\0" + Frame(1, session, Command.STEP, payload).encode()
 
-    frames = [frame(step) for step in range(40_000)]
+    frames: list[bytes] = []
 
     def make(step: int) -> None:
-        line.send(frames[step])
+        if step % FRAMES == 0:
+            clock.stop()
+            frames[:] = [frame(step + n) for n in range(FRAMES)]
+            clock.go_on()
+        line.send(frames[step % FRAMES])
         answer = line.receive(5)
         while not answer.endswith(b"\0"):
             answer += line.receive(5)

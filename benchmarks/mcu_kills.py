@@ -103,6 +103,7 @@ def main() -> None:
             bench.read_back()
             wrong += bench.accounts.disagreements
             bench.accounts.disagreements = 0
+            print(f"step {number}, {kills} kills", end="\r", flush=True)
     took = time.perf_counter() - began
     faulty.rate = 0.0
     same = np.array_equal(bench.read_back(), good.bench.read_back())
