@@ -246,8 +246,10 @@ def main() -> None:
             device.close()
             numbers = " ".join(f"{found[name]:>8,.0f}" for name in columns)
             ratio = found["loop"] / found["arrays"]
-            clock = f"{1e6 * busy:,.1f} us{'' if same else ' (varies)'}" if busy else ""
-            row = f"{url:<26}{numbers}  {ratio:>11.1f}  {crossed:>5.0f}  {clock}"
+            device_time = (
+                f"{1e6 * busy:,.1f} us{'' if same else ' (varies)'}" if busy else ""
+            )
+            row = f"{url:<26}{numbers}  {ratio:>11.1f}  {crossed:>5.0f}  {device_time}"
             print(row, flush=True)
 
 
