@@ -84,7 +84,8 @@ class Bench:
     def shadow(self) -> Float32[np.ndarray, " P"]:
         """The parameters as the host believes them to be."""
         for update in self._waiting:
-            change = summed(update.coefficients, self._patterns(update.codes))
+            terms = update.terms(self.can.update_step)
+            change = summed(terms, self._signs(update.codes))
             wanted = self._believed.astype(np.float64) + change
             self._believed = self.can.held(wanted)
         self._waiting, self._waits = [], 0
@@ -212,10 +213,10 @@ class Bench:
         if self._waits >= KEPT:
             _ = self.shadow
 
-    def _patterns(self, codes: Codes) -> np.ndarray:
+    def _signs(self, codes: Codes) -> np.ndarray:
         if self._generator.key != codes.key:
             self._generator = Generator(codes.key, self.can.parameters)
-        return self._generator.signs(codes.slots) * np.float32(codes.amplitude)
+        return self._generator.signs(codes.slots)
 
     def _safely(self, call: Callable[[], T]) -> T:
         """The call's result, made again for as long as the device comes back."""

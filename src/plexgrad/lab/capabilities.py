@@ -75,6 +75,10 @@ class Capabilities:
     makes itself; `fused` that `step` applies an update and measures in one call;
     `any_samples` that held samples can be shown in any order, not only in runs.
     `perturbs_by_writing`: every row of a measurement is a write of all parameters.
+    `follows_codes`: the codes of a step need not be sent if they follow its update's.
+
+    `update_step`: a term of an update, coefficient times amplitude, is rounded to it
+    before the terms are summed, ties to even; 0 if it is not rounded.
 
     Zero means no limit or not known: `amplitude_step` (of the perturbation DAC),
     `max_rows` and `max_samples` (per call, and held), `settle_s` after a write,
@@ -91,6 +95,7 @@ class Capabilities:
     amplitude_low: float | int = 0.0
     amplitude_high: float | int = math.inf
     amplitude_step: float | int = 0.0
+    update_step: float | int = 0.0
     max_rows: int = 0
     max_samples: int = 0
     makes_codes: tuple[str, ...] = ()
@@ -98,6 +103,7 @@ class Capabilities:
     any_samples: bool = True
     applies_updates: bool = False
     fused: bool = False
+    follows_codes: bool = False
     autonomous: bool = False
     perturbs_by_writing: bool = False
     exact_writes: bool = True

@@ -8,13 +8,21 @@ last change that it stands on.
 
 import json
 import struct
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
-from plexgrad.lab.device import Measurement, Shown
-from plexgrad.lab.perturbations import KINDS, REFERENCES, Codes, Perturbations, Update
+from plexgrad.lab.device import Autonomy, Measurement, Shown, Trace
+from plexgrad.lab.perturbations import (
+    KINDS,
+    MAX_SLOT,
+    REFERENCES,
+    Codes,
+    Perturbations,
+    Update,
+)
 
 
 class Command(IntEnum):
@@ -28,6 +36,7 @@ class Command(IntEnum):
     MEASURE = 6
     UPDATE = 7
     STEP = 8
+    RUN = 9
 
 
 class Status(IntEnum):
@@ -49,6 +58,8 @@ NUMBER = struct.Struct("<I")
 _CODES = struct.Struct("<BBIIIIIf")
 _MEASURE = struct.Struct("<BH")
 _HELD = struct.Struct("<BHH")
+_RUN = struct.Struct("<IIId")
+_TRACE = struct.Struct("<IId")
 _ANSWER = struct.Struct("<ddBB")
 
 
@@ -100,6 +111,12 @@ def array(values: np.ndarray | None) -> bytes:
     kind = TYPES.index(values.dtype.newbyteorder("<").str)
     head = struct.pack(f"<BB{values.ndim}I", kind, values.ndim, *values.shape)
     return head + values.astype(TYPES[kind], copy=False).tobytes()
+
+
+def narrow(values: np.ndarray) -> np.ndarray:
+    """Samples as bytes if they are 0 and 1 throughout, else as float32."""
+    only_bits = bool(((values == 0) | (values == 1)).all())
+    return values.astype(np.uint8 if only_bits else np.float32)
 
 
 def text(words: str) -> bytes:
@@ -171,24 +188,73 @@ def read_shown(reader: Reader) -> Shown:
 
 
 def measure(
-    what: Perturbations, seen: Shown, want: str = "cost", repeats: int = 1
+    what: Perturbations,
+    seen: Shown,
+    want: str = "cost",
+    repeats: int = 1,
+    before: Codes | None = None,
 ) -> bytes:
-    """A measurement to make."""
+    """A measurement to make; its codes are left out if they follow those `before`."""
     head = _MEASURE.pack(WANTS.index(want), repeats)
     if isinstance(what, Codes):
+        if before is not None and what == following(before):
+            return head + b"\2" + shown(seen)
         return head + b"\0" + codes(what) + shown(seen)
     return head + b"\1" + array(what.astype(np.float32, copy=False)) + shown(seen)
 
 
-def read_measure(reader: Reader) -> tuple[Perturbations, Shown, str, int]:
+def following(before: Codes) -> Codes | None:
+    """As many slots behind these; None if there are not so many left."""
+    start = before.start + before.count
+    if start + before.count - 1 > MAX_SLOT:
+        return None
+    return replace(before, start=start)
+
+
+def read_measure(
+    reader: Reader, before: Codes | None = None
+) -> tuple[Perturbations, Shown, str, int]:
     """The inverse of `measure`."""
     want, repeats = reader.take(_MEASURE)
     if want >= len(WANTS):
         raise ValueError(f"want must be below {len(WANTS)}, got {want}")
-    what = read_codes(reader) if reader.bytes(1) == b"\0" else reader.array()
+    kind = reader.bytes(1)[0]
+    if kind == 2 and before is not None:
+        what = following(before)
+    else:
+        what = reader.array() if kind else read_codes(reader)
     if what is None:
         raise ValueError("a measurement must have perturbations, got none")
     return what, read_shown(reader), WANTS[want], repeats
+
+
+def run(steps: int, what: Autonomy) -> bytes:
+    """A run that the device shall make alone."""
+    head = _RUN.pack(steps, what.batch, what.position, what.eta)
+    return head + codes(what.codes) + text(what.handle)
+
+
+def read_run(reader: Reader) -> tuple[int, Autonomy]:
+    """The inverse of `run`."""
+    steps, batch, position, eta = reader.take(_RUN)
+    found, handle = read_codes(reader), reader.text()
+    return steps, Autonomy(found, eta, handle, batch, position)
+
+
+def trace(what: Trace) -> bytes:
+    """What came of a run."""
+    head = _TRACE.pack(what.slot, what.position, what.device_seconds)
+    return head + array(what.cost.astype(np.float32))
+
+
+def read_trace(data: bytes) -> Trace:
+    """The inverse of `trace`."""
+    reader = Reader(data)
+    slot, position, seconds = reader.take(_TRACE)
+    cost = reader.array()
+    if cost is None:
+        raise ValueError("a trace must have costs, got none")
+    return Trace(cost, slot, position, seconds)
 
 
 def answer(found: Measurement) -> bytes:

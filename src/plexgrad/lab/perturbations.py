@@ -95,9 +95,14 @@ class Update:
         """The sum, added slot by slot in float64: the same on every machine."""
         return summed(self.coefficients, self.codes.patterns(size))
 
+    def terms(self, step: float | int = 0.0) -> Float[np.ndarray, " count"]:
+        """Coefficient times amplitude, rounded to `step` if it is above 0."""
+        found = self.coefficients.astype(np.float64) * np.float32(self.codes.amplitude)
+        return np.rint(found / step) * step if step else found
+
 
 def summed(
-    coefficients: Float32[np.ndarray, " slots"],
+    coefficients: Float[np.ndarray, " slots"],
     patterns: Float32[np.ndarray, "slots P"],
 ) -> Float[np.ndarray, " P"]:
     """Sum of coefficient times pattern, in the order of the slots.

@@ -16,6 +16,7 @@ import numpy as np
 from plexgrad.lab import messages
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import (
+    Autonomy,
     Identity,
     LinkCounts,
     LinkLost,
@@ -23,6 +24,7 @@ from plexgrad.lab.device import (
     Refused,
     Restarted,
     Shown,
+    Trace,
 )
 from plexgrad.lab.frames import Deframer, Frame
 from plexgrad.lab.messages import NUMBER, Command, Status
@@ -117,7 +119,7 @@ class Remote:
         return messages.read_answer(self._ask(Command.MEASURE, what, longer))
 
     def load_samples(self, x: np.ndarray, y: np.ndarray, key: str) -> str:
-        both = (messages.array(a.astype(np.float32)) for a in (x, y))
+        both = (messages.array(messages.narrow(a)) for a in (x, y))
         self._change(Command.LOAD, messages.text(key) + b"".join(both))
         return key
 
@@ -130,9 +132,18 @@ class Remote:
         """Apply an update and measure, in one round trip."""
         if update is None:
             return self.measure(perturbations, shown)
-        what = messages.update(update) + messages.measure(perturbations, shown)
+        before = update.codes if self.capabilities.follows_codes else None
+        what = messages.update(update)
+        what += messages.measure(perturbations, shown, before=before)
         longer = self._needs(perturbations, shown, 1)
         return messages.read_answer(self._change(Command.STEP, what, longer))
+
+    def run_steps(self, steps: int, config: Autonomy) -> Trace:
+        """Let the device train alone for so many steps."""
+        one = Shown(index=np.zeros((1, config.batch), np.uint32))
+        longer = steps * self._needs(config.codes, one, 1)
+        what = messages.run(steps, config)
+        return messages.read_trace(self._change(Command.RUN, what, longer))
 
     def _needs(self, what: Perturbations, shown: Shown, repeats: int) -> float:
         """Seconds that a measurement takes by the device's own declaration."""

@@ -12,10 +12,13 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from plexgrad.lab import messages
 from plexgrad.lab.device import Device, Restarted
 from plexgrad.lab.frames import Deframer, Frame
 from plexgrad.lab.messages import Command, Reader, Status
+from plexgrad.lab.perturbations import Codes
 
 LEASE_S = 10.0
 """A host that was silent for so long may be replaced by another one."""
@@ -54,6 +57,8 @@ class Served:
         self.changes = 0
         self.line: Connection | None = None
         self._told: dict[str, Any] = {}
+        self._codes: Codes | None = None
+        self._trace = b""
 
     def connection(self) -> "Connection":
         """A new line to the device."""
@@ -117,13 +122,14 @@ class Served:
         elif frame.code == Command.STEP and number < self.last:
             return Status.SESSION, b""  # a late copy: its host waits no more
         elif frame.code == Command.STEP:
-            messages.read_update(reader)
+            self._codes = messages.read_update(reader).codes
         if frame.code == Command.READ:
             return Status.OK, messages.array(self.device.read_parameters())
         if frame.code in (Command.MEASURE, Command.STEP):
-            found = self.device.measure(*messages.read_measure(reader))
+            before = self._codes if frame.code == Command.STEP else None
+            found = self.device.measure(*messages.read_measure(reader, before))
             return Status.OK, messages.answer(found)
-        return Status.OK, b""
+        return Status.OK, self._trace if frame.code == Command.RUN else b""
 
     def _hello(self, token: int) -> tuple[Status, bytes]:
         now = time.monotonic()
@@ -161,8 +167,16 @@ class Served:
             self.device.write_parameters(theta, index)
         elif code == Command.LOAD:
             key, x, y = reader.text(), reader.array(), reader.array()
-            self.device.load_samples(key=key, x=x, y=y)  # pyright: ignore
+            if x is None or y is None:
+                raise ValueError("samples must be inputs and targets, got none")
+            x, y = x.astype(np.float32), y.astype(np.float32)
+            self.device.load_samples(x, y, key)  # pyright: ignore
         elif code in (Command.UPDATE, Command.STEP):
-            self.device.update(messages.read_update(reader))  # pyright: ignore
+            update = messages.read_update(reader)
+            self.device.update(update)  # pyright: ignore
+            self._codes = update.codes
+        elif code == Command.RUN:
+            found = self.device.run_steps(*messages.read_run(reader))  # pyright: ignore
+            self._trace = messages.trace(found)
         else:
             raise ValueError(f"a command must be a known one, got {code}")

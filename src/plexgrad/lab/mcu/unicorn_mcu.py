@@ -1,0 +1,33 @@
+"""The driver `mcu:49-4-4`: the firmware on a Cortex-M3 in this process, by Unicorn."""
+
+from importlib.util import find_spec
+from typing import ClassVar, final
+
+from plexgrad.lab.mcu.board import Board, board_of
+from plexgrad.lab.mcu.cortex import CortexLine
+from plexgrad.lab.remote import Remote
+
+
+@final
+class UnicornMCU(Remote):
+    """A Cortex-M3 in this process with the firmware, by Unicorn: mcu:49-4-4."""
+
+    scheme: ClassVar[str] = "mcu"
+
+    def __init__(self, board: Board | None = None, url: str = "mcu:") -> None:
+        super().__init__(CortexLine(board or Board(), url))
+
+    @classmethod
+    def of(cls, url: str) -> "UnicornMCU":
+        """The chip of `mcu:SIZES?option=value`; options are those of `Board`."""
+        return cls(board_of(url)[0], url)
+
+    @classmethod
+    def demos(cls) -> "list[UnicornMCU]":
+        """Boards for the laws, if Unicorn is there."""
+        if find_spec("unicorn") is None:
+            return []
+        return [
+            cls(Board((3, 4, 2))),
+            cls(Board((12, 10, 8, 3), "tanh", "MCU-0002")),
+        ]
