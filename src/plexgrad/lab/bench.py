@@ -224,22 +224,31 @@ class Bench:
                 began = time.monotonic() if began is None else began
                 self._restore(error, began)
 
+    def reopen(self, theta: np.ndarray) -> None:
+        """Open the device again, and hand it its samples and the parameters (P,).
+
+        Raises ValueError if another one is there, LinkLost if none is.
+        """
+        self.device.close()
+        self.device.open()
+        here = self.device.identify()
+        if here.serial != self.identity.serial:
+            raise ValueError(
+                f"the device must be {self.identity}, got {here} after the "
+                "link came back"
+            )
+        for key, (x, y) in self.loaded.items():
+            self.device.load_samples(x, y, key)  # pyright: ignore
+        self.device.write_parameters(theta)
+        self._waiting, self._waits = [], 0
+        self._believed = self.can.held(theta)
+        self.accounts.writes += 1
+
     def _restore(self, error: Exception, began: float) -> None:
         tries = 0
         while True:
             try:
-                self.device.close()
-                self.device.open()
-                here = self.device.identify()
-                if here.serial != self.identity.serial:
-                    raise ValueError(
-                        f"the device must be {self.identity}, got {here} after the "
-                        "link came back"
-                    )
-                for key, (x, y) in self.loaded.items():
-                    self.device.load_samples(x, y, key)  # pyright: ignore
-                self.device.write_parameters(self.shadow)
-                self.accounts.writes += 1
+                self.reopen(self.shadow)
                 self.accounts.recoveries += 1
                 return
             except LOST as again:

@@ -94,7 +94,7 @@ def train(
     with Bench(device, patience_s) as bench:
         refuse_mismatch(bench, data)
         made = chosen(crossing, bench, estimator, rule)
-        batches, sampling = _batches(bench, data, batch, sampling, keys)
+        batches, sampling = batches_of(bench, data, batch, sampling, keys)
         spec = {
             "task": dict(data.spec) if data else {"name": "cost"},
             "chip": {
@@ -131,7 +131,7 @@ def train(
             way.restore(state)
             way.evaluations = course.evaluations
         else:
-            _begin(bench, start, keys)
+            begin(bench, start, keys)
         bench.check_amplitude(float(estimator.code.amplitude))
         loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch)
         try:
@@ -147,7 +147,7 @@ def train(
         return record
 
 
-def _batches(
+def batches_of(
     bench: Bench, data: Dataset | None, batch: int, sampling: str, keys: Keys
 ) -> tuple[Batches, str]:
     """What shows the samples, and the name of the order that was chosen."""
@@ -173,7 +173,7 @@ def _batches(
     return Batches(ahead), sampling
 
 
-def _begin(bench: Bench, start: Any, keys: Keys) -> None:
+def begin(bench: Bench, start: Any, keys: Keys) -> None:
     """Write the parameters to start from."""
     if isinstance(start, str):
         one_of("start", start, ("keep",))
