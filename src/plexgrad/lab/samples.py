@@ -50,6 +50,7 @@ class Samples:
     def __post_init__(self) -> None:
         one_of("cost", self.cost, COSTS)
         self.split: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.held: list[str] = []
         if self.data is None:
             return
         for key in ("train", "test"):
@@ -58,7 +59,6 @@ class Samples:
             self.split[key] = flat, y
         can, sizes = self.bench.can, self.data.sizes
         room = can.max_samples or math.inf
-        self.held = []
         for key, size in zip(("train", "test"), sizes, strict=True):
             if can.holds_data and size <= room:
                 self.bench.load(*self.split[key], key)

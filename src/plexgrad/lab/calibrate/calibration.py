@@ -127,6 +127,8 @@ def _faults(it: Calibration) -> list[str]:
         said.append(f"{named(can, list(cells))} not following what is written.")
     if cells := it.cells.unread:
         said.append(f"{named(can, list(cells))} not read as written.")
+    if it.noise.drifts:
+        said.append(f"The cost drifts by {it.noise.drift_per_s:.2g} per second.")
     for each in it.compared:
         if each.verdict == "differs":
             said.append(

@@ -15,10 +15,13 @@ from plexgrad.lab.bench import Bench
 from plexgrad.lab.calibrate.meter import Meter
 from plexgrad.lab.capabilities import Capabilities
 
-PATTERNS = 3
-"""Random signs that every set of cells is moved by: one may agree with a stuck one."""
+MOVES = (1.0, 0.25, 1.0, 0.25)
+"""How far cells are moved, by other random signs each time.
 
-REPEATS = 4
+By one pattern a stuck cell may stay where it is; far away neurons may be silent.
+"""
+
+REPEATS = 8
 SURE = 5.0
 ROUNDING = 2.0**-20
 
@@ -57,10 +60,10 @@ def followed(
 
     def differs(cells: np.ndarray) -> bool:
         nonlocal writes
-        for _ in range(PATTERNS):
+        for move in MOVES:
             signs = np.where(random.random(len(cells)) < 0.5, -1.0, 1.0)
             wanted = theta.copy()
-            wanted[cells] += np.float32(amplitude) * signs.astype(np.float32)
+            wanted[cells] += np.float32(move * amplitude) * signs.astype(np.float32)
             held = can.held(wanted)
             row = np.repeat((held - theta)[None], REPEATS, axis=0)
             told = meter.cost(row, index, key).mean()
@@ -77,7 +80,7 @@ def followed(
     asked, stuck, unsure = [np.arange(can.parameters)], [], 0
     while asked:
         cells = asked.pop()
-        if writes + PATTERNS > most:
+        if writes + len(MOVES) > most:
             unsure += len(cells)
         elif differs(cells):
             if len(cells) == 1:

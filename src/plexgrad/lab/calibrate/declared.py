@@ -62,7 +62,7 @@ def _compared(
     if not measured:
         verdict = AGREES if note or name == "bytes_per_s" else DIFFERS
         return Comparison(name, declared, measured, verdict, note or "too fast to see")
-    near = 1 / FACTOR <= measured / declared <= FACTOR
+    near = bool(1 / FACTOR <= measured / declared <= FACTOR)
     return Comparison(name, declared, measured, AGREES if near else DIFFERS, note)
 
 

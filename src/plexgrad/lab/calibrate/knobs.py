@@ -2,15 +2,14 @@ r"""Which knobs move the cost: dead ones, saturated ones, and how much each one 
 
 One knob at a time where the budget lets: $|C(\theta + \delta e_i) - C(\theta)|$ both
 ways. Where there are more knobs than that, blocks of neighbours move together by random
-signs, and the block that moves the cost least is halved next: a dead row or channel is
-found in some $\log_2$ steps, a single dead knob among many only when the halving gets
-down to it, and `block` says how far it got.
+signs, and those that move the cost are halved, the weakest first, as long as the budget
+lasts: a dead row or channel is found in some $\log_2$ steps. A single dead knob is not,
+unless halving gets down to it; `block` says how far it got.
 
 A suspect gets a second look, at other parameters and by several amplitudes, as a slope
 may be nil by chance, and a neuron be silent in one place.
 """
 
-import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,13 +20,22 @@ SURE = 4.0
 """Standard deviations by which an effect must stand out."""
 
 CLEAR = 8.0
-"""How far above what can be seen a usual effect must be for silence to mean death."""
+"""Standard deviations by which a usual effect should: the first look is repeated."""
+
+SHARE = 0.5
+"""The share of the budget for the first look."""
+
+CONTROLS = 8
+"""Knobs that are no suspects, and are looked at again beside them."""
 
 PLACES = 3
 """Parameters at which a suspect is looked at again."""
 
 SCALES = (1.0, 0.5, 2.0, 4.0)
 """Amplitudes there, relative to the first one."""
+
+SIGNS = 2
+"""Random signs of a block."""
 
 RESTS = 8
 ROUNDING = 2.0**-21
@@ -70,7 +78,7 @@ class Inspection:
         self.size = self.meter.bench.can.parameters
         self.begun = self.meter.spent
         self.random = np.random.default_rng(2)
-        self.seen = 0.0
+        self.seen, self.exact, self.repeats = 0.0, False, 1
 
     @property
     def left(self) -> int:
@@ -82,15 +90,11 @@ class Inspection:
         up, down = np.full((2, self.size), np.nan)
         theta = self.meter.bench.shadow.copy()
         dead, block = [], 1
-        if 2 * self.size + RESTS <= 0.75 * self.budget:
-            up, down = self._each(np.arange(self.size), self.amplitude)
+        if 2 * self.size + RESTS <= SHARE * self.budget:
+            up, down = self._all()
         else:
             dead, block = self._halved()
-        both = np.fmax(np.abs(up), np.abs(down))
-        quiet = (np.abs(up) < self.seen) | (np.abs(down) < self.seen)
-        usual = float(np.median(both[~quiet])) if (~quiet & (both >= 0)).any() else 0.0
-        suspects = np.flatnonzero(quiet)
-        found = self._again(suspects, theta, usual)
+        found = self._again(np.stack([up, down]), theta)
         return Knobs(
             up=tuple(map(float, up)),
             down=tuple(map(float, down)),
@@ -103,6 +107,19 @@ class Inspection:
             evaluations=self.meter.spent - self.begun,
         )
 
+    def _all(self) -> tuple[np.ndarray, ...]:
+        """Every knob both ways, as often as it takes to see what is usual."""
+        every = np.arange(self.size)
+        up, down = self._each(every, self.amplitude)
+        noise = self.noise * np.sqrt(1 + 1 / RESTS)
+        usual = np.median((up**2 + down**2) / 2) - noise**2
+        wanted = (CLEAR * noise) ** 2 / usual if usual > 0 else np.inf
+        most = SHARE * self.budget / (2 * self.size) - 1
+        if wanted > 1 and most >= 1:
+            self.repeats = int(np.clip(np.ceil(wanted), 1, most))
+            up, down = self._each(every, self.amplitude)
+        return up, down
+
     def _each(self, knobs: np.ndarray, amplitude: float) -> tuple[np.ndarray, ...]:
         """What the cost changes by when each knob is moved up, and down."""
         rest = self._rest()
@@ -113,78 +130,103 @@ class Inspection:
                 some = knobs[first : first + whole]
                 rows = np.zeros((len(some), self.size), np.float32)
                 rows[np.arange(len(some)), some] = sign * amplitude
-                part.append(self.meter.cost(rows, self.index, self.key) - rest)
+                told = self.meter.cost(rows, self.index, self.key, self.repeats)
+                part.append(told - rest)
             sides.append(np.concatenate([np.empty(0), *part]))
         return tuple(sides)
 
     def _rest(self) -> float:
-        rest = self.meter.rest(self.index, self.key, RESTS).mean()
-        doubt = self.noise * np.sqrt(1 + 1 / RESTS)
-        self.seen = max(SURE * doubt, ROUNDING * abs(rest))
+        rest = self.meter.rest(self.index, self.key, RESTS * self.repeats).mean()
+        doubt = self.noise * np.sqrt((1 + 1 / RESTS) / self.repeats)
+        rounding = ROUNDING * abs(rest)
+        self.seen, self.exact = max(SURE * doubt, rounding), SURE * doubt <= rounding
         return float(rest)
 
     def _halved(self) -> tuple[list[int], int]:
         """Dead blocks, and the size of the smallest blocks that were told apart."""
-        blocks = [(np.inf, np.inf, 0, self.size)]
-        dead, smallest = [], self.size
-        while blocks and self.left > 0.25 * self.budget:
-            _, moved, start, stop = heapq.heappop(blocks)
-            smallest = min(smallest, stop - start)
-            if moved < self.seen:
-                dead += range(start, stop)
-                continue
-            if stop - start == 1:
-                continue
-            middle = (start + stop) // 2
-            for low, high in ((start, middle), (middle, stop)):
-                moved = self._block(low, high)
-                # Effects of single knobs add up as squares.
-                each = moved / np.sqrt(high - low)
-                heapq.heappush(blocks, (each, moved, low, high))
+        blocks, dead, smallest = [(0, self.size)], [], self.size
+        while blocks:
+            halves = [
+                half
+                for low, high in blocks
+                if high - low > 1
+                for half in ((low, (low + high) // 2), ((low + high) // 2, high))
+            ]
+            halves = halves[: max(0, (self.left - RESTS) // (2 * SIGNS))]
+            moved = self._blocks(halves)
+            for effect, (low, high) in zip(moved, halves, strict=True):
+                if effect < self.seen:
+                    dead += range(low, high)
+                smallest = min(smallest, high - low)
+            # The weakest first: there the budget goes if it does not last for all.
+            order = np.argsort(moved)
+            blocks = [halves[n] for n in order if moved[n] >= self.seen]
         return dead, smallest
 
-    def _block(self, low: int, high: int) -> float:
-        """The largest effect of a block that moves by random signs, twice both ways."""
-        rest = self._rest()
-        rows = np.zeros((4, self.size), np.float32)
-        signs = np.where(self.random.random((2, high - low)) < 0.5, -1.0, 1.0)
-        rows[:2, low:high], rows[2:, low:high] = signs, -signs
-        rows *= np.float32(self.amplitude)
-        return float(np.abs(self.meter.cost(rows, self.index, self.key) - rest).max())
+    def _blocks(self, blocks: list[tuple[int, int]]) -> np.ndarray:
+        """The largest effect of each block, moved both ways by random signs."""
+        rest, found = self._rest(), []
+        whole = max(1, self.meter.most // (2 * SIGNS))
+        for first in range(0, len(blocks), whole):
+            some = blocks[first : first + whole]
+            rows = np.zeros((len(some), 2 * SIGNS, self.size), np.float32)
+            for block, (low, high) in zip(rows, some, strict=True):
+                drawn = self.random.random((SIGNS, high - low)) < 0.5
+                block[:SIGNS, low:high] = np.where(drawn, -1.0, 1.0)
+                block[SIGNS:] = -block[:SIGNS]
+            rows = rows.reshape(-1, self.size) * np.float32(self.amplitude)
+            told = self.meter.cost(rows, self.index, self.key) - rest
+            found.append(np.abs(told).reshape(len(some), -1).max(axis=1))
+        return np.concatenate([np.empty(0), *found])
 
-    def _again(
-        self, knobs: np.ndarray, theta: np.ndarray, usual: float
-    ) -> dict[str, list[int]]:
-        """A second look at suspects: what each of them is."""
-        found: dict[str, list[int]] = {
-            name: [] for name in ("fine", "dead", "high", "low", "undecided")
-        }
+    def _again(self, first: np.ndarray, theta: np.ndarray) -> dict[str, list[int]]:
+        """A second look at suspects, beside knobs that are none: what each of them is.
+
+        `first` (2, P) are the effects seen so far.
+        """
+        names = "fine", "dead", "high", "low", "undecided"
+        found: dict[str, list[int]] = {name: [] for name in names}
+        suspect = (np.abs(first) < self.seen).any(axis=0)
+        suspects, others = np.flatnonzero(suspect), np.flatnonzero(~suspect)
+        beside = self.random.permutation(others)[:CONTROLS]
+        knobs = np.concatenate([suspects, beside])
+        most, times = self._looked(knobs, theta)
+        count = len(suspects)
+        # That knobs which work are seen is what makes silence mean something.
+        told = len(beside) and (most[:, count:].max(axis=0) > 2 * self.seen).all()
+        few = count < self.size / 2 or self.exact
+        for n, knob in enumerate(suspects.tolist()):
+            kind = self._judged(most[:, n], times[:, n], bool(told and few))
+            found[kind].append(knob)
+        return found
+
+    def _looked(
+        self, knobs: np.ndarray, theta: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The largest effects up and down (2, knobs), and how often they were seen."""
         can = self.meter.bench.can
         farthest = min(can.amplitude_high, float((can.high - can.low).min()) / 2)
-        most = np.zeros((2, len(knobs)))
-        times = np.zeros((2, len(knobs)), int)
+        most, times = np.zeros((2, len(knobs))), np.zeros((2, len(knobs)), int)
         for place in range(PLACES):
-            cost = 2 * len(knobs) * len(SCALES) + RESTS * len(SCALES)
-            if not len(knobs) or self.left < cost:
+            cost = (2 * len(knobs) + RESTS) * len(SCALES) * self.repeats
+            if len(knobs) == 0 or self.left < cost:
                 break
             self.meter.write(self._elsewhere(theta, place))
             for scale in SCALES:
-                moved = self._each(knobs, min(scale * self.amplitude, farthest))
-                most = np.maximum(most, np.abs(moved))
-                times += np.abs(moved) >= self.seen
+                both = self._each(knobs, min(scale * self.amplitude, farthest))
+                moved = np.abs(np.stack(both))
+                most = np.maximum(most, moved)
+                times += moved >= self.seen
         self.meter.write(theta)
-        clear = usual > CLEAR * self.seen / SURE
-        for n, knob in enumerate(knobs.tolist()):
-            found[self._judged(most[:, n], times[:, n], clear)].append(knob)
-        return found
+        return most, times
 
-    def _judged(self, most: np.ndarray, times: np.ndarray, clear: bool) -> str:
+    def _judged(self, most: np.ndarray, times: np.ndarray, told: bool) -> str:
         """What effects up and down, and how often each was seen, say of a knob."""
         up, down = times
         if up and down:
             return "fine"
         if not up and not down:
-            return "dead" if clear else "undecided"
+            return "dead" if told else "undecided"
         if max(times) < 2 or most.max() < 2 * self.seen:
             return "undecided"
         return "low" if up else "high"

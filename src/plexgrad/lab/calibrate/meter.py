@@ -1,5 +1,6 @@
 """A device's cost as a meter reads it: rows in, costs out, counted, stopped in time."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ DRAWN = 24
 class Meter:
     """Costs of a device on a bench; `spent` counts them.
 
+    Before a cost is read, `wait_s` seconds have gone by since the last write.
     Raises KeyboardInterrupt between two calls once `stop` was asked.
     """
 
@@ -30,15 +32,18 @@ class Meter:
     samples: Samples
     stop: Stop
     spent: int = 0
+    wait_s: float = 0.0
 
     def __post_init__(self) -> None:
         can, draw = self.bench.can, np.random.default_rng(0)
         if can.inputs:
             # Of many sizes, so that neurons which one sample saturates answer others.
-            size = np.geomspace(0.05, 1.0, DRAWN)[:, None]
+            size = np.geomspace(0.1, 1.0, DRAWN)[:, None]
             x = draw.random((DRAWN, can.inputs)) * size
-            y = draw.random((DRAWN, can.outputs)).round()
-            both = x.astype(np.float32), y.astype(np.float32)
+            # One target for all: what a knob does to one sample, another cannot undo.
+            y = np.zeros((DRAWN, can.outputs), np.float32)
+            y[:, 0] = 1
+            both = x.astype(np.float32), y
             self.samples.split[RANDOM] = both
 
     @property
@@ -75,10 +80,12 @@ class Meter:
         rows = np.zeros((count, self.bench.can.parameters), np.float32)
         return self.cost(rows, index[:1], key)
 
-    def write(self, theta: np.ndarray) -> None:
-        """Set all parameters, within their range."""
+    def write(self, theta: np.ndarray, wait: bool = True) -> None:
+        """Set all parameters, within their range, and wait `wait_s` seconds."""
         self._go_on()
         self.bench.write(np.clip(theta, self.bench.can.low, self.bench.can.high))
+        if wait and self.wait_s:
+            time.sleep(self.wait_s)
 
     def _asked(
         self, rows: np.ndarray, index: np.ndarray, key: str, repeats: int

@@ -23,7 +23,7 @@ ROUNDING = 2.0**-23
 class Noise:
     """Costs at rest. Standard deviations are of one cost.
 
-    `std` is that of neighbouring readings, which a slow drift does not enter, and
+    `std` is that of neighbouring readings, which drift does not enter, and
     `together_std` that within one call. `drift_per_s` is the slope over `over_s`
     seconds with its standard error, and `drifts` says if it stands out.
     `deterministic`: all readings were the same to the last bit.
@@ -60,9 +60,9 @@ def listened(meter: Meter, index: np.ndarray, key: str, over_s: float | int) -> 
 
 def of_readings(times: np.ndarray, costs: np.ndarray, together: np.ndarray) -> Noise:
     """Noise and drift of costs at these seconds, and of costs that came together."""
-    std = float(np.sqrt(np.mean(np.diff(costs) ** 2) / 2))
     away = times - times.mean()
     slope = float(away @ costs / (away @ away))
+    std = float(np.sqrt(np.mean(np.diff(costs - slope * away) ** 2) / 2))
     # A deterministic device may still drift: then residuals are no measure of doubt.
     error = max(std, ROUNDING * abs(costs.mean())) / float(np.sqrt(away @ away))
     every = np.concatenate([costs, together])

@@ -132,8 +132,9 @@ class DeviceBench:
 
     def _write(self, update: PyTree, times: int, turn: float) -> None:
         change = np.asarray(self.layout.flatten(update), np.float32)
-        for _ in range(times):
-            self.meter.write(self.meter.bench.shadow + change)
+        for number in range(times):
+            last = number == times - 1
+            self.meter.write(self.meter.bench.shadow + change, wait=last)
             change = change * np.float32(turn)
         self.slot += times
 

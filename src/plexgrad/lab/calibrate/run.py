@@ -44,11 +44,14 @@ STAGES = {
 }
 """What is measured, in order."""
 
-MOVED = 0.125
+MOVED = 0.25
 """How far knobs are moved, relative to the narrowest range."""
 
 ROOM = 0.4
 """Of a range, the most that is left free at either end while knobs are moved."""
+
+WAITED = 2.0
+"""How long is waited after a write from then on, relative to the settling time."""
 
 CELL_WRITES = 200
 LONGEST_S = (0.05, 1.0)
@@ -126,6 +129,8 @@ def calibrate(
         )
         floor = heard.floor
         settled = settling.swept(meter, *run.sample, run.moved, floor, longest)
+        slow = min(settled.settled_s, settled.waits_s[-1])
+        meter.wait_s = WAITED * slow
         run.begin("cells")
         held = cells.followed(meter, *run.sample, run.moved, floor, CELL_WRITES)
         run.begin("knobs")

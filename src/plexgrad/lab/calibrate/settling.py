@@ -74,7 +74,7 @@ def swept(
 def of_errors(
     waits: np.ndarray, errors: np.ndarray, floor: float, swing: float
 ) -> Settling:
-    """The sweep in bins of waiting time, the first of which holds the first readings."""
+    """The sweep in bins of waiting time; the first one holds the first readings."""
     order = np.argsort(waits)
     waits, errors = waits[order], errors[order]
     parts = np.array_split(np.arange(len(waits)), min(BINS, len(waits) // TRIALS or 1))
