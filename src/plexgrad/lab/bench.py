@@ -51,6 +51,7 @@ class Bench:
 
     def __init__(self, device: Device, patience_s: float | int = 30.0) -> None:
         self.device, self.patience_s = device, at_least("patience_s", patience_s, 0.0)
+        self.extra = 0  # costs that only a team measures: see `lab.team`
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._waiting: list[Update] = []
         self._waits = 0

@@ -11,17 +11,17 @@ import numpy as np
 
 from plexgrad.core.validate import one_of
 from plexgrad.data import Dataset
-from plexgrad.lab.bench import Bench
 from plexgrad.lab.costs import COSTS, per_sample, right
 from plexgrad.lab.device import Measurement, Shown
 from plexgrad.lab.perturbations import Perturbations
+from plexgrad.lab.team import AnyBench
 from plexgrad.training.instruments import TRAIN_SCORED
 
 STRIDE = 250
 """Samples scored in one call."""
 
 
-def refuse_mismatch(bench: Bench, data: Dataset | None) -> None:
+def refuse_mismatch(bench: AnyBench, data: Dataset | None) -> None:
     """Raise ValueError unless the device takes such samples."""
     can = bench.can
     if data is None:
@@ -43,7 +43,7 @@ def refuse_mismatch(bench: Bench, data: Dataset | None) -> None:
 class Samples:
     """The samples of a run on a device. Without data, it shows what it always does."""
 
-    bench: Bench
+    bench: AnyBench
     data: Dataset | None
     cost: str = "mse"
 
