@@ -9,15 +9,17 @@ from plexgrad.lab.server import Served
 from plexgrad.lab.transports.serial_port import PtyListener
 from plexgrad.lab.transports.tcp import TCPListener, host_and_port, is_public
 from plexgrad.lab.transports.transport import parts
+from plexgrad.lab.transports.zeromq import ZMQListener
 
 
 @contextmanager
 def serve(device: Device, at: str, public: bool = False) -> Iterator[Any]:
     """Serve a device until the block ends; gives the listener, whose `url` leads here.
 
-    `at` is `tcp://HOST:PORT` (port 0 takes any), or `pty`. TCP has no keys, so
-    addresses that others can reach are refused unless `public`. Raises ValueError for
-    such an address, or for anything else.
+    `at` is `tcp://HOST:PORT` (port 0 takes any), `zmq://HOST:PORT?keys=DIR`, or `pty`.
+    TCP has no keys, so addresses that others can reach are refused unless `public`; a
+    ZeroMQ address that others can reach needs keys. Raises ValueError for such an
+    address, or for anything else.
     """
     device.open()
     try:
@@ -39,4 +41,9 @@ def _listener(served: Served, at: str, public: bool) -> Any:
                 f"or with --public if you trust the network; got {at}"
             )
         return TCPListener(served.connection, host, port)
-    raise ValueError(f"a device is served at tcp://HOST:PORT or pty, got {at!r}")
+    if at.startswith("zmq:"):
+        place, options = parts(at, {"keys": str})
+        return ZMQListener(served.connection, *host_and_port(place), **options)
+    raise ValueError(
+        f"a device is served at tcp://HOST:PORT, zmq://HOST:PORT or pty, got {at!r}"
+    )
