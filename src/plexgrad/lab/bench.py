@@ -39,6 +39,10 @@ KEPT = 4096
 """Coefficients of updates that may wait to be added to the shadow."""
 
 
+class OtherChip(ValueError):
+    """Another device answers where one was lost; nothing was written to it."""
+
+
 class Worn(RuntimeError):
     """A cell has been written as often as it may be; nothing more is sent."""
 
@@ -228,13 +232,13 @@ class Bench:
     def reopen(self, theta: np.ndarray) -> None:
         """Open the device again, and hand it its samples and the parameters (P,).
 
-        Raises ValueError if another one is there, LinkLost if none is.
+        Raises OtherChip if another one is there, LinkLost if none is.
         """
         self.device.close()
         self.device.open()
         here = self.device.identify()
         if here.serial != self.identity.serial:
-            raise ValueError(
+            raise OtherChip(
                 f"the device must be {self.identity}, got {here} after the "
                 "link came back"
             )

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from plexgrad.core.validate import at_least
-from plexgrad.lab.bench import LOST, Bench
+from plexgrad.lab.bench import LOST, Bench, OtherChip
 from plexgrad.lab.deal import Part, deal, gathered, in_calls
 from plexgrad.lab.device import Device, Identity, LinkLost, Measurement, Shown
 from plexgrad.lab.perturbations import Perturbations, Update
@@ -208,7 +208,7 @@ class Team:
         for member, future in futures:
             try:
                 future.result()
-            except LOST as error:
+            except (*LOST, OtherChip) as error:
                 self._leave(member, error)
             except Exception as error:  # all must have ended before it is told
                 errors.append(error)
@@ -256,8 +256,7 @@ class Team:
                 member.ask(member.bench.write, newest.bench.shadow).result()
         except OSError:  # lost again, or taken by someone else
             return
-        except ValueError as error:  # another chip at the same place
-            self.tell(str(error))
+        except OtherChip:
             return
         member.here, member.number = True, newest.number
         member.joined += 1

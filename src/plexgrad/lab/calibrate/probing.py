@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
@@ -99,7 +100,7 @@ class DeviceBench:
     def direction(self, code: AbstractCode, turns: int) -> PyTree:
         """The pattern that the next readings of so many multiples go along."""
         number = self._aligned(turns) // turns
-        return self.layout.unflatten(self._patterns(code, number, 1)[0])
+        return self.layout.unflatten(jnp.asarray(self._patterns(code, number, 1)[0]))
 
     def write(self, update: PyTree, times: int) -> None:
         """Write an update so many times over."""

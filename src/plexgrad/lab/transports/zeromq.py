@@ -51,14 +51,14 @@ class ZMQ(AbstractTransport):
 
     def open(self) -> None:
         self.close()
-        zmq = needed("zmq")
+        zmq, keys = needed("zmq"), Path(self.keys)
+        names = f"{CLIENT}.key_secret", f"{SERVER}.key"
+        mine, server = (load_keys(keys / name) if self.keys else None for name in names)
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.linger = 0
-        if self.keys:
-            public, secret = load_keys(Path(self.keys) / f"{CLIENT}.key_secret")
-            self._socket.curve_publickey = public
-            self._socket.curve_secretkey = secret
-            self._socket.curve_serverkey = load_keys(Path(self.keys) / "server.key")[0]
+        if mine and server:
+            self._socket.curve_publickey, self._socket.curve_secretkey = mine
+            self._socket.curve_serverkey = server[0]
         self._monitor = self._socket.get_monitor_socket()
         self._socket.connect(f"tcp://{self.host}:{self.port}")
         try:
@@ -89,11 +89,13 @@ class ZMQ(AbstractTransport):
         return int(monitor.recv_monitor_message(self._monitor)["event"])
 
     def close(self) -> None:
-        if self._socket is not None:
+        if self._monitor is not None:
             with contextlib.suppress(OSError):
                 self._socket.disable_monitor()
+            self._monitor.close()
+        if self._socket is not None:
             self._socket.close()
-            self._socket = self._monitor = None
+        self._socket = self._monitor = None
 
     def send(self, data: bytes) -> None:
         self._line()
@@ -146,15 +148,14 @@ class ZMQListener:
                 f"plexgrad chip keys DIR, then zmq://{host}:{port}?keys=DIR"
             )
         zmq = needed("zmq")
+        mine = load_keys(Path(keys) / f"{SERVER}.key_secret") if keys else None
         self.connect = connect
         self._context = zmq.Context()
         self._guard = _guard(self._context, Path(keys)) if keys else None
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
-        if keys:
-            public, secret = load_keys(Path(keys) / f"{SERVER}.key_secret")
-            self._socket.curve_publickey = public
-            self._socket.curve_secretkey = secret
+        if mine:
+            self._socket.curve_publickey, self._socket.curve_secretkey = mine
             self._socket.curve_server = True
         place = f"tcp://{host}"
         if port:
@@ -235,8 +236,6 @@ def load_keys(path: Path) -> tuple[bytes, bytes | None]:
 
 def _guard(context: Any, keys: Path) -> Any:
     """What lets in only hosts whose public keys are in the folder `clients`."""
-    if not (keys / CLIENTS).is_dir():
-        raise FileNotFoundError(f"no keys of clients at {keys / CLIENTS}")
     guard = needed("zmq.auth.thread").ThreadAuthenticator(context)
     guard.start()
     guard.configure_curve(domain="*", location=str(keys / CLIENTS))
