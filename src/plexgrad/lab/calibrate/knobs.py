@@ -139,7 +139,8 @@ class Inspection:
         rest = self.meter.rest(self.index, self.key, RESTS * self.repeats).mean()
         doubt = self.noise * np.sqrt((1 + 1 / RESTS) / self.repeats)
         rounding = ROUNDING * abs(rest)
-        self.seen, self.exact = max(SURE * doubt, rounding), SURE * doubt <= rounding
+        self.seen = float(max(SURE * doubt, rounding))
+        self.exact = bool(SURE * doubt <= rounding)
         return float(rest)
 
     def _halved(self) -> tuple[list[int], int]:
@@ -153,6 +154,8 @@ class Inspection:
                 for half in ((low, (low + high) // 2), ((low + high) // 2, high))
             ]
             halves = halves[: max(0, (self.left - RESTS) // (2 * SIGNS))]
+            if not halves:
+                break
             moved = self._blocks(halves)
             for effect, (low, high) in zip(moved, halves, strict=True):
                 if effect < self.seen:
