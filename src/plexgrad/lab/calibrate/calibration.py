@@ -52,7 +52,7 @@ class Calibration:
         return tuple(_faults(self))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; numbers that are not finite are words."""
+        """Plain data; infinite numbers are words, and NaN is null."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         for name in _PARTS:
             found[name] = asdict(found[name])
@@ -129,8 +129,14 @@ def _faults(it: Calibration) -> list[str]:
         said.append(f"{named(can, list(cells))} not read as written.")
     if it.noise.drifts:
         said.append(f"The cost drifts by {it.noise.drift_per_s:.2g} per second.")
+    slow, waited = it.settling.settled_s, float(it.capabilities.settle_s)
+    if slow > waited:
+        said.append(
+            f"A write takes {slow:.2g} s to settle after it returns; the driver "
+            f"declares {waited:.2g} s."
+        )
     for each in it.compared:
-        if each.verdict == "differs":
+        if each.verdict == "differs" and each.name != "settle_s":
             said.append(
                 f"{each.name} is declared as {each.declared:.3g}, measured as "
                 f"{each.measured:.3g}."
@@ -152,7 +158,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return {"number": str(value)}
+        return None if math.isnan(value) else {"number": str(value)}
     return value
 
 
@@ -162,4 +168,6 @@ def _numbers(value: Any) -> Any:
         if value.keys() == {"number"}:
             return float(value["number"])
         return {key: _numbers(each) for key, each in value.items()}
-    return [_numbers(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [math.nan if each is None else _numbers(each) for each in value]
+    return value

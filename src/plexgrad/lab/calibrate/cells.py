@@ -6,12 +6,10 @@ differ, either half is asked, and so down to single cells: about $2 \log_2 P$ wr
 each bad one, none more for the good. What is read back is compared on the way.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from plexgrad.lab.bench import Bench
 from plexgrad.lab.calibrate.meter import Meter
 from plexgrad.lab.capabilities import Capabilities
 
@@ -69,7 +67,7 @@ def followed(
             told = meter.cost(row, index, key).mean()
             meter.write(held)
             writes += 1
-            unread.update(_unread(bench, held))
+            unread.update(_unread(meter, held))
             made = meter.rest(index, key, REPEATS).mean()
             meter.write(theta)
             bar = SURE * noise * np.sqrt(2 / REPEATS) + ROUNDING * abs(told)
@@ -109,13 +107,11 @@ def _impossible(can: Capabilities) -> str:
     return ""
 
 
-def _unread(bench: Bench, held: np.ndarray) -> list[int]:
+def _unread(meter: Meter, held: np.ndarray) -> list[int]:
     """The cells that do not read as they were written, where they should."""
-    can = bench.can
+    can = meter.bench.can
     if not can.exact_writes:
         return []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        seen = bench.read_back()
+    seen = meter.read()
     slack = np.maximum(can.step, 1e-5 * (can.high - can.low))
     return np.flatnonzero(np.abs(seen - held) > slack).tolist()

@@ -48,7 +48,7 @@ def timed(meter: Meter, index: np.ndarray, key: str) -> Link:
         offsets = np.zeros((count, size), np.float32)
         return lambda: meter.cost(offsets, index[:1], key)
 
-    calls = (bench.read_back, many(1), many(rows))
+    calls = (meter.read, many(1), many(rows))
     for call in calls:
         call()
         bytes_before, device_before = link.bytes_out + link.bytes_in, _busy(meter)

@@ -1,6 +1,7 @@
 """A device's cost as a meter reads it: rows in, costs out, counted, stopped in time."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from plexgrad.core.validate import int_at_least
-from plexgrad.lab.bench import LOST, Bench
+from plexgrad.lab.bench import Bench
 from plexgrad.lab.samples import Samples
 from plexgrad.lab.saved import Stop
 from plexgrad.lab.ways import MOST_FLOATS, MOST_ROWS
@@ -80,6 +81,13 @@ class Meter:
         rows = np.zeros((count, self.bench.can.parameters), np.float32)
         return self.cost(rows, index[:1], key)
 
+    def read(self) -> np.ndarray:
+        """The parameters (P,) as the device holds them, whether as written or not."""
+        self._go_on()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return self.bench.read_back()
+
     def write(self, theta: np.ndarray, wait: bool = True) -> None:
         """Set all parameters, within their range, and wait `wait_s` seconds."""
         self._go_on()
@@ -118,7 +126,7 @@ def left_as_found(bench: Bench) -> Iterator[Stop]:
     except BaseException as error:
         try:
             bench.reopen(before)
-        except LOST:
-            error.add_note("the device is lost: its parameters were not put back")
+        except (OSError, ValueError) as lost:
+            error.add_note(f"the parameters were not put back: {lost}")
         raise
     bench.write(before)

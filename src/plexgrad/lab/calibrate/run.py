@@ -112,6 +112,8 @@ def calibrate(
     """
     int_at_least("knob_budget", knob_budget, 16)
     positive("listen_s", listen_s)
+    if settle_s is not None:
+        positive("settle_s", settle_s)
     keys = Keys.split(jax.random.fold_in(as_key(key), 0))
     began = time.monotonic()
     with Bench(device, patience_s) as bench, left_as_found(bench) as stop:
