@@ -26,7 +26,7 @@ SHARE = 0.5
 """The share of the budget for the first look."""
 
 CONTROLS = 8
-"""Knobs that are no suspects, and are looked at again beside them."""
+"""Knobs that work, the weakest of them, which are looked at again beside suspects."""
 
 PLACES = 3
 """Parameters at which a suspect is looked at again."""
@@ -191,12 +191,14 @@ class Inspection:
         found: dict[str, list[int]] = {name: [] for name in names}
         suspect = (np.abs(first) < self.seen).any(axis=0)
         suspects, others = np.flatnonzero(suspect), np.flatnonzero(~suspect)
-        beside = self.random.permutation(others)[:CONTROLS]
+        weakest = np.argsort(np.abs(first[:, others]).min(axis=0))
+        beside = others[weakest[:CONTROLS]]
         knobs = np.concatenate([suspects, beside])
-        most, times = self._looked(knobs, theta)
+        most, times, places = self._looked(knobs, theta)
         count = len(suspects)
         # That knobs which work are seen is what makes silence mean something.
         told = len(beside) and (most[:, count:].max(axis=0) > 2 * self.seen).all()
+        told = told and places == PLACES
         few = count < self.size / 2 or self.exact
         for n, knob in enumerate(suspects.tolist()):
             kind = self._judged(most[:, n], times[:, n], bool(told and few))
@@ -205,15 +207,19 @@ class Inspection:
 
     def _looked(
         self, knobs: np.ndarray, theta: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The largest effects up and down (2, knobs), and how often they were seen."""
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """The largest effects up and down (2, knobs), how often they were seen, where.
+
+        The last is how many places the budget was good for.
+        """
         can = self.meter.bench.can
         farthest = min(can.amplitude_high, float((can.high - can.low).min()) / 2)
         most, times = np.zeros((2, len(knobs))), np.zeros((2, len(knobs)), int)
         for place in range(PLACES):
             cost = (2 * len(knobs) + RESTS) * len(SCALES) * self.repeats
             if len(knobs) == 0 or self.left < cost:
-                break
+                self.meter.write(theta)
+                return most, times, place
             self.meter.write(self._elsewhere(theta, place))
             for scale in SCALES:
                 both = self._each(knobs, min(scale * self.amplitude, farthest))
@@ -221,7 +227,7 @@ class Inspection:
                 most = np.maximum(most, moved)
                 times += moved >= self.seen
         self.meter.write(theta)
-        return most, times
+        return most, times, PLACES
 
     def _judged(self, most: np.ndarray, times: np.ndarray, told: bool) -> str:
         """What effects up and down, and how often each was seen, say of a knob."""

@@ -105,10 +105,12 @@ class DeviceBench:
     def write(self, update: PyTree, times: int) -> None:
         """Write an update so many times over."""
         self._write(update, times, 1.0)
+        self.slot += times
 
     def shake(self, update: PyTree, times: int) -> None:
         """Write an update and its opposite in turn, so many writes in all."""
         self._write(update, times, -1.0)
+        self.slot += times
 
     def window(
         self, code: AbstractCode, slots: int, tau_x: int, eta: float | int
@@ -137,7 +139,6 @@ class DeviceBench:
             last = number == times - 1
             self.meter.write(self.meter.bench.shadow + change, wait=last)
             change = change * np.float32(turn)
-        self.slot += times
 
     def _costs(
         self,
