@@ -8,7 +8,7 @@ is compared, and data and parameters are written to it again, before it gets a p
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -199,8 +199,8 @@ class Team:
 
     def _together(
         self,
-        jobs: dict[Member, Sequence[int]],
-        work: Callable[[Member, Sequence[int]], None],
+        jobs: Mapping[Member, Sequence[int]],
+        work: Callable[[Member, Sequence[int]], object],
     ) -> None:
         """Let all work at once; who is lost on the way has left."""
         futures = [(m, m.ask(work, m, numbers)) for m, numbers in jobs.items()]

@@ -77,9 +77,14 @@ class Probing(Protocol):
     and only grows. The rest is as in `Bench`.
     """
 
-    layout: Layout
-    order: Order
-    spent: int
+    @property
+    def layout(self) -> Layout: ...
+
+    @property
+    def order(self) -> Order: ...
+
+    @property
+    def spent(self) -> int: ...
 
     @property
     def levels(self) -> tuple[float, ...]: ...

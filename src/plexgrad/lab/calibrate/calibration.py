@@ -71,7 +71,7 @@ class Calibration:
             raise ValueError(f"a calibration must hold {', '.join(missing)}")
         found = {name: _numbers(data[name]) for name in names}
         for name, kind in _PARTS.items():
-            values = {
+            values: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value
                 for key, value in found[name].items()
             }
