@@ -143,6 +143,6 @@ def _windows(axes: Any, found: Recommendation) -> None:
     axes.set_title("Integration time", loc="left", fontsize=10.5)
 
 
-def _chosen(axes: Any, x: float, label: str) -> None:
+def _chosen(axes: Any, x: float | int, label: str) -> None:
     if math.isfinite(x):
         axes.axvline(x, color=DARK, lw=1.4, ls=":", label=label)
