@@ -18,9 +18,8 @@ from plexgrad.core.probe import WeightProbe
 from plexgrad.training.amplitude_scan import scanned
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
-from plexgrad.training.probing import Bench
+from plexgrad.training.probing import AMPLITUDES, Bench
 from plexgrad.training.step_size import Method, Terrain
-from plexgrad.training.tune import AMPLITUDES
 
 XOR = pg.data.load("xor")
 PAIRS = pg.estimators.WeightPerturbation(pg.codes.Rademacher(1.0), "antithetic")

@@ -3,16 +3,18 @@
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from plexgrad.cli import chip_train, chip_watch
+from plexgrad.cli import calibrate, chip_train, chip_watch
 from plexgrad.cli.chip_train import Url
 from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, Result
 from plexgrad.lab.conform import conform as put_through
 from plexgrad.lab.serve import serve as served
+from plexgrad.lab.transports.zeromq import make_keys
 
 app = typer.Typer(
     help="Find, check, serve and train devices: real, emulated, or your own.",
@@ -21,6 +23,7 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+app.command("calibrate")(calibrate.calibrate)
 app.command("train")(chip_train.train)
 app.command("watch")(chip_watch.watch)
 
@@ -96,7 +99,7 @@ def serve(
         str,
         typer.Option(
             help="Where: tcp://HOST:PORT (port 0: any), scpi://HOST:PORT (an "
-            "instrument), or pty (a serial line)."
+            "instrument), zmq://HOST:PORT?keys=DIR, or pty (a serial line)."
         ),
     ] = "tcp://127.0.0.1:0",
     public: Annotated[
@@ -111,3 +114,12 @@ def serve(
                 time.sleep(0.2)
         except KeyboardInterrupt:
             pass
+
+
+@app.command()
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Where they go.", show_default=False)],
+) -> None:
+    """Make keys for zmq://: of a server, and of one host that it lets in."""
+    for path in make_keys(folder):
+        typer.echo(path)

@@ -1,4 +1,4 @@
-"""`plexgrad chip train`: one run on a device, new or gone on with."""
+"""`plexgrad chip train`: one run on a device, or on several; new or gone on with."""
 
 import os
 import sys
@@ -9,20 +9,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from plexgrad import data as datasets
 from plexgrad.cli import chip_watch
+from plexgrad.cli.chip_setting import again, print_accounts, several, started
 from plexgrad.cli.folders import free, refuse_taken
-from plexgrad.cli.options import merge, starting_spec, use_devices, with_options
+from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen
 from plexgrad.core.record import Record
 from plexgrad.lab import find, host
 from plexgrad.lab.device import LinkLost
+from plexgrad.lab.each import folders_of, train_each
 from plexgrad.lab.saved import CHECKPOINT
 from plexgrad.report.event_files import EventFiles
 from plexgrad.training.live import together
 from plexgrad.training.progress import Watcher
-from plexgrad.training.specs import build, device_preset
 
 Url = Annotated[
     str,
@@ -48,7 +48,8 @@ def train(
         str | None,
         typer.Argument(
             help="The device: emulated:49-4-4, tcp://HOST:PORT, serial:/dev/ttyUSB0, "
-            "...; plexgrad chip list names all kinds. With --resume, the one before.",
+            "...; plexgrad chip list names all kinds. Several, joined by commas, each "
+            "measure their part of every window. With --resume, the one before.",
             show_default=False,
         ),
     ] = None,
@@ -106,6 +107,24 @@ def train(
             DEVICE,
         ),
     ] = "auto",
+    also: Annotated[
+        list[str] | None, _option("Another device for the run; repeatable.", DEVICE)
+    ] = None,
+    each: Annotated[
+        bool,
+        _option(
+            "Train a network on each device by itself, not one on all.",
+            DEVICE,
+            "--each",
+        ),
+    ] = False,
+    calibration: Annotated[
+        Path | None,
+        _option(
+            "Take the setting that chip calibrate recommended, from its folder.",
+            METHOD,
+        ),
+    ] = None,
     patience: Annotated[
         float, _option("Seconds to wait for a device that was lost; 30.", DEVICE)
     ] = 30.0,
@@ -154,12 +173,20 @@ def train(
     use_devices(None)
     if data is not None:
         os.environ["PLEXGRAD_DATA"] = str(data)
+    if resume and (out is None or task is not None):
+        raise ValueError("--resume takes the run in --out as it is, without a TASK")
+    folder = out or free(Path("runs") / f"chip-{task}")
+    if url is None and resume:
+        url = str(Record.load(folder).spec["chip"].get("url", ""))
+    if not url:
+        raise ValueError("a device must be given: plexgrad chip train URL TASK")
+    urls = [*several(url), *(also or ())]
+    if record is not None and len(urls) > 1:
+        raise ValueError(f"--record takes one device, got {len(urls)}")
+    devices = [find.device_at(one, record) for one in urls]
+    folders = folders_of(devices, folder) if each else [folder]
     if resume:
-        if out is None or task is not None:
-            raise ValueError("--resume takes the run in --out as it is, without a TASK")
-        folder, before = out, Record.load(out).spec
-        url = url or str(before["chip"].get("url", ""))
-        arguments = _again(before)
+        arguments = again(Record.load(folders[0]).spec)
     else:
         given = {
             "slots": slots,
@@ -172,95 +199,55 @@ def train(
             "batch": batch,
             "key": key,
         }
-        base = starting_spec(task, None)
-        base = merge({"key": 0} | base, device_preset(str(task)))
-        arguments = _arguments(_with_rate(with_options(base, given), eta)) | {
+        arguments = started(task, given, eta, calibration) | {
             "sampling": sampling,
             "points": points or POINTS,
             "start": "keep" if keep else start,
             "crossing": crossing,
         }
-        folder = out or free(Path("runs") / f"chip-{task}")
-        refuse_taken(folder, f"--resume --out {folder}")
-    if url is None:
-        raise ValueError("a device must be given: plexgrad chip train URL TASK")
+        for one in folders:
+            refuse_taken(one, f"--resume --out {folder}")
     if watch:
         words = [word for word in sys.argv[1:] if word != "--watch"]
-        find.device_at(url, record)
-        raise typer.Exit(chip_watch.start([*words, *_placed(out, folder)], folder))
-    device = find.device_at(url, record)
-    screen, again = Screen(quiet), f"plexgrad chip train {url} --resume --out {folder}"
+        raise typer.Exit(chip_watch.start([*words, *_placed(out, folder)], folders[0]))
+    screen, console = Screen(quiet), Console(stderr=True, quiet=quiet)
+    arguments |= {"resume": resume, "patience_s": patience}
     try:
         with ExitStack() as stack:
             watchers: list[Watcher] = [stack.enter_context(screen)]
             if tensorboard:
                 watchers.append(stack.enter_context(EventFiles(folder, resume)))
-            done = host.train(
-                device,
-                **arguments,
-                url=url,
-                out=folder,
-                resume=resume,
-                patience_s=patience,
-                watch=together(*watchers),
-            )
+            if each:
+                done = train_each(devices, folders, urls, screen, **arguments)
+            else:
+                done = [
+                    host.train(
+                        devices[0] if len(devices) == 1 else devices,
+                        **arguments,
+                        url=",".join(urls),
+                        out=folder,
+                        watch=together(*watchers),
+                        tell=console.print,
+                    )
+                ]
     except (KeyboardInterrupt, LinkLost) as error:
-        if not (folder / CHECKPOINT).exists():
+        if not any((one / CHECKPOINT).exists() for one in folders):
             raise
+        place = f"{','.join(urls)}{' --each' if each else ''}"
         Console(stderr=True).print(
-            f"saved; go on with: {again}", style="bold", soft_wrap=True
+            f"saved; go on with: plexgrad chip train {place} --resume --out {folder}",
+            style="bold",
+            soft_wrap=True,
         )
         if isinstance(error, LinkLost):
             raise
         raise typer.Exit(130) from None
-    draw(done, folder, as_json)
-    if not as_json:
-        _print_accounts(done.extra["lab"])
+    for one, place in zip(done, folders, strict=True):
+        draw(one, place, as_json)
+        if not as_json:
+            print_accounts(one.extra["lab"])
 
 
 def _placed(out: Path | None, folder: Path) -> list[str]:
     """The option that names the folder, if it was not named."""
     return [] if out is not None else ["--out", str(folder)]
-
-
-def _with_rate(spec: dict[str, Any], eta: float | None) -> dict[str, Any]:
-    """The spec with plain SGD at a rate, if one was given."""
-    if eta is None:
-        return spec
-    options = {"learning_rate": eta}
-    return {**spec, "rule": {"kind": "Rule", "name": "sgd", "options": options}}
-
-
-def _arguments(spec: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `host.train` from the spec of a simulated run."""
-    built = build(spec)
-    kept = ("data", "estimator", "rule", "clock", "slots", "batch", "key")
-    cost = spec["chip"].get("cost", "mse")
-    softmax = cost == "cross_entropy" or "CrossEntropy" in str(cost)
-    found = {name: built[name] for name in kept if name in built}
-    return found | {"cost": "cross_entropy" if softmax else "mse"}
-
-
-def _again(spec: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `host.train` from the spec of a run on a device."""
-    shell = {"chip": {"kind": "Simulated", "net": {"kind": "MLP", "sizes": [1, 1]}}}
-    built = build({**spec, **shell})
-    kept = ("estimator", "rule", "clock", "slots", "batch", "key", "sampling")
-    found = {name: built[name] for name in (*kept, "points", "cost", "crossing")}
-    return found | {"data": datasets.load(**spec["task"])}
-
-
-def _print_accounts(counts: dict[str, Any]) -> None:
-    link = counts["link"]
-    typer.echo(
-        f"device          {counts['writes_max']} writes of the busiest cell, "
-        f"{counts['saturated_cells']} cells saturated, busy {counts['device_s']:.3g} s"
-    )
-    if link["calls"]:
-        each = link["bytes_out"] / link["calls"], link["bytes_in"] / link["calls"]
-        trip = 1e3 * link["busy_s"] / link["calls"]
-        typer.echo(
-            f"link            {link['calls']} calls of {each[0]:.0f} bytes out and "
-            f"{each[1]:.0f} in, {trip:.3g} ms each, {link['retries']} retries, "
-            f"{counts['recoveries']} recoveries"
-        )

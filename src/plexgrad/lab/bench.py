@@ -39,6 +39,10 @@ KEPT = 4096
 """Coefficients of updates that may wait to be added to the shadow."""
 
 
+class OtherChip(ValueError):
+    """Another device answers where one was lost; nothing was written to it."""
+
+
 class Worn(RuntimeError):
     """A cell has been written as often as it may be; nothing more is sent."""
 
@@ -52,6 +56,7 @@ class Bench:
 
     def __init__(self, device: Device, patience_s: float | int = 30.0) -> None:
         self.device, self.patience_s = device, at_least("patience_s", patience_s, 0.0)
+        self.extra = 0  # costs that only a team measures: see `lab.team`
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.told: Callable[[], object] = lambda: None
         self._waiting: list[Update] = []
@@ -235,22 +240,31 @@ class Bench:
                         f"{self.patience_s:g} s: {error}"
                     ) from error
 
+    def reopen(self, theta: np.ndarray) -> None:
+        """Open the device again, and hand it its samples and the parameters (P,).
+
+        Raises OtherChip if another one is there, LinkLost if none is.
+        """
+        self.device.close()
+        self.device.open()
+        here = self.device.identify()
+        if here.serial != self.identity.serial:
+            raise OtherChip(
+                f"the device must be {self.identity}, got {here} after the "
+                "link came back"
+            )
+        for key, (x, y) in self.loaded.items():
+            self.device.load_samples(x, y, key)  # pyright: ignore
+        self.device.write_parameters(theta)
+        self._waiting, self._waits = [], 0
+        self._believed = self.can.held(theta)
+        self.accounts.writes += 1
+
     def _restore(self, error: Exception, began: float) -> None:
         tries = 0
         while True:
             try:
-                self.device.close()
-                self.device.open()
-                here = self.device.identify()
-                if here.serial != self.identity.serial:
-                    raise ValueError(
-                        f"the device must be {self.identity}, got {here} after the "
-                        "link came back"
-                    )
-                for key, (x, y) in self.loaded.items():
-                    self.device.load_samples(x, y, key)  # pyright: ignore
-                self.device.write_parameters(self.shadow)
-                self.accounts.writes += 1
+                self.reopen(self.shadow)
                 self.accounts.recoveries += 1
                 return
             except LOST as again:

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float32
 from plexgrad.core.validate import at_least, one_of
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.costs import COSTS, per_sample, right
+from plexgrad.lab.defects import Defects, numbers
 from plexgrad.lab.device import Identity, Measurement, Refused, Restarted, Shown
 from plexgrad.lab.perturbations import Codes, Perturbations, Update, rows_of, summed
 from plexgrad.lab.transports.transport import parts
@@ -38,6 +39,7 @@ class EmulatedMLP:
     continuous), `noise` the standard deviation of one cost. `codes`, `data` and
     `updates` say whether it makes codes, holds data and applies updates itself. At
     power-on it holds random parameters, drawn from `seed` as silicon draws its own.
+    `dead` and `stuck` knobs, `drift` and `settle` are planted: see `lab.defects`.
     """
 
     scheme: ClassVar[str] = "emulated"
@@ -58,6 +60,10 @@ class EmulatedMLP:
         updates: bool = True,
         serial: str = "EMU-0001",
         seed: int = 0,
+        dead: tuple[int, ...] = (),
+        stuck: tuple[int, ...] = (),
+        drift: float | int = 0.0,
+        settle: float | int = 0.0,
     ) -> None:
         one_of("activation", activation, ACTIVATIONS)
         one_of("output", output, ACTIVATIONS)
@@ -82,10 +88,11 @@ class EmulatedMLP:
             holds_data=data,
             applies_updates=updates,
             fused=codes and updates,
-            deterministic=noise == 0,
+            deterministic=not (noise or drift or settle),
             noise_std=noise,
             simulated=True,
         )
+        self.defects = Defects(self.capabilities, dead, stuck, drift, settle)
         self.identity = Identity("plexgrad", "emulated MLP", serial, "1")
         self._random = np.random.default_rng(seed)
         self._generator = Generator((0, 0), self.capabilities.parameters)
@@ -97,11 +104,12 @@ class EmulatedMLP:
     def of(cls, url: str) -> "EmulatedMLP":
         """The chip of `emulated:SIZES?option=value`; options are those of the class."""
         switch = {name: _switch for name in ("codes", "data", "updates")}
-        number = dict.fromkeys(
-            ("low", "high", "step", "amplitude_step", "noise"), float
-        )
+        sizes = "low", "high", "step", "amplitude_step", "noise", "drift", "settle"
+        number: dict[str, Any] = dict.fromkeys(sizes, float)
         words = dict.fromkeys(("activation", "output", "cost", "serial"), str)
-        place, options = parts(url, {**switch, **number, **words, "seed": int})
+        which = dict.fromkeys(("dead", "stuck"), numbers)
+        known = {**switch, **number, **words, **which, "seed": int}
+        place, options = parts(url, known)
         sizes = (place or "49-4-4").split("-")
         if len(sizes) < 2 or not all(size.isdigit() for size in sizes):
             raise ValueError(f"sizes must be joined by dashes, got {place!r}")
@@ -138,6 +146,7 @@ class EmulatedMLP:
         self._awake()
         whole = self.theta.copy()
         whole[slice(None) if index is None else index] = theta
+        self.defects.written(self.theta)
         self.theta = self.capabilities.held(whole)
 
     def read_parameters(self) -> np.ndarray:
@@ -154,6 +163,7 @@ class EmulatedMLP:
         """Add the sum of codes, clipped to the range and on the steps."""
         self._awake()
         change = summed(update.coefficients, self._patterns(update.codes))
+        self.defects.written(self.theta)
         self.theta = self.capabilities.held(self.theta.astype(np.float64) + change)
 
     def step(
@@ -200,6 +210,8 @@ class EmulatedMLP:
             drawn = self._random.standard_normal(len(cost))
             sigma = self.capabilities.noise_std / repeats**0.5
             cost = cost + (sigma * drawn).astype(np.float32)
+        if self.defects.drift:
+            cost = cost + self.defects.offset()
         return Measurement(cost.astype(np.float32), hits=hits, **common)
 
     def _power_on(self) -> Float32[np.ndarray, " P"]:
@@ -226,9 +238,11 @@ class EmulatedMLP:
         if can.amplitude_step:
             unit = np.float32(can.amplitude_step)
             rows = np.rint(rows / unit) * unit
-        wanted = self.theta[None] + rows
+        wanted = self.defects.base(self.theta)[None] + rows
         held = np.clip(wanted, can.low, can.high)
-        return held, (held != wanted).any(axis=0)
+        cut = (held != wanted).any(axis=0)
+        self.defects.silence(held)
+        return held, cut
 
     def _samples(self, shown: Shown) -> tuple[np.ndarray, np.ndarray]:
         if shown.index is None:

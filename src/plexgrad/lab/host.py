@@ -20,10 +20,11 @@ from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.lab import saved
-from plexgrad.lab.bench import Bench, Worn
+from plexgrad.lab.bench import Worn
 from plexgrad.lab.device import Device, LinkLost
 from plexgrad.lab.loop import Loop
 from plexgrad.lab.samples import Samples, refuse_mismatch
+from plexgrad.lab.team import AnyBench, Tell, bench_of
 from plexgrad.lab.ways import WAYS, chosen
 from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training.arguments import as_key
@@ -36,7 +37,7 @@ from plexgrad.training.train import METRICS
 
 
 def train(
-    device: Device,
+    device: Device | Sequence[Device],
     data: Dataset | None,
     *,
     estimator: WeightPerturbation,
@@ -55,9 +56,13 @@ def train(
     checkpoint_s: float | int = 10.0,
     patience_s: float | int = 30.0,
     watch: Watcher | None = None,
+    tell: Tell | None = None,
     url: str = "",
 ) -> Record:
     """Train a device by perturbation, and record it; see `plexgrad.train`.
+
+    Several devices of one kind train one network together, each measuring its part of
+    every window; `tell` hears who leaves the run and who comes back (see `lab.team`).
 
     `data` is None for a device whose cost needs no samples. `sampling` is that of
     `train`, or "runs": samples that follow one another, for a device that can show
@@ -94,10 +99,10 @@ def train(
     points = [int_at_least("points", point, 0, slots) for point in points]
     key = as_key(key)
     keys = Keys.split(jax.random.fold_in(key, 0))
-    with Bench(device, patience_s) as bench:
+    with bench_of(device, patience_s, tell) as bench:
         refuse_mismatch(bench, data)
         made = chosen(crossing, bench, estimator, rule)
-        batches, sampling = _batches(bench, data, batch, sampling, keys)
+        batches, sampling = batches_of(bench, data, batch, sampling, keys)
         spec = {
             "task": dict(data.spec) if data else {"name": "cost"},
             "chip": {
@@ -134,7 +139,7 @@ def train(
             way.restore(state)
             way.evaluations = course.evaluations
         else:
-            _begin(bench, start, keys)
+            begin(bench, start, keys)
         bench.check_amplitude(float(estimator.code.amplitude))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
         loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch, live)
@@ -163,8 +168,8 @@ def _recorded(spec: dict[str, Any], loop: Loop, data: Dataset | None) -> Record:
     return record
 
 
-def _batches(
-    bench: Bench, data: Dataset | None, batch: int, sampling: str, keys: Keys
+def batches_of(
+    bench: AnyBench, data: Dataset | None, batch: int, sampling: str, keys: Keys
 ) -> tuple[Batches, str]:
     """What shows the samples, and the name of the order that was chosen."""
     one_of("sampling", sampling, ("auto", "epoch", "replacement", "runs"))
@@ -189,7 +194,7 @@ def _batches(
     return Batches(ahead), sampling
 
 
-def _begin(bench: Bench, start: Any, keys: Keys) -> None:
+def begin(bench: AnyBench, start: Any, keys: Keys) -> None:
     """Write the parameters to start from."""
     if isinstance(start, str):
         one_of("start", start, ("keep",))

@@ -11,17 +11,17 @@ import numpy as np
 
 from plexgrad.core.validate import one_of
 from plexgrad.data import Dataset
-from plexgrad.lab.bench import Bench
 from plexgrad.lab.costs import COSTS, per_sample, right
 from plexgrad.lab.device import Measurement, Shown
 from plexgrad.lab.perturbations import Perturbations
+from plexgrad.lab.team import AnyBench
 from plexgrad.training.instruments import TRAIN_SCORED
 
 STRIDE = 250
 """Samples scored in one call."""
 
 
-def refuse_mismatch(bench: Bench, data: Dataset | None) -> None:
+def refuse_mismatch(bench: AnyBench, data: Dataset | None) -> None:
     """Raise ValueError unless the device takes such samples."""
     can = bench.can
     if data is None:
@@ -43,13 +43,14 @@ def refuse_mismatch(bench: Bench, data: Dataset | None) -> None:
 class Samples:
     """The samples of a run on a device. Without data, it shows what it always does."""
 
-    bench: Bench
+    bench: AnyBench
     data: Dataset | None
     cost: str = "mse"
 
     def __post_init__(self) -> None:
         one_of("cost", self.cost, COSTS)
         self.split: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.held: list[str] = []
         if self.data is None:
             return
         for key in ("train", "test"):
@@ -58,7 +59,6 @@ class Samples:
             self.split[key] = flat, y
         can, sizes = self.bench.can, self.data.sizes
         room = can.max_samples or math.inf
-        self.held = []
         for key, size in zip(("train", "test"), sizes, strict=True):
             if can.holds_data and size <= room:
                 self.bench.load(*self.split[key], key)

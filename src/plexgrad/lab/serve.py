@@ -10,6 +10,7 @@ from plexgrad.lab.server import Served
 from plexgrad.lab.transports.serial_port import PtyListener
 from plexgrad.lab.transports.tcp import TCPListener, host_and_port, is_public
 from plexgrad.lab.transports.transport import parts
+from plexgrad.lab.transports.zeromq import ZMQListener
 
 
 @contextmanager
@@ -17,8 +18,9 @@ def serve(device: Device, at: str, public: bool = False) -> Iterator[Any]:
     """Serve a device until the block ends; gives the listener, whose `url` leads here.
 
     `at` is `tcp://HOST:PORT` (port 0 takes any), `scpi://HOST:PORT` for an instrument
-    that speaks SCPI, or `pty`. TCP has no keys, so addresses that others can reach are
-    refused unless `public`. Raises ValueError for such an address, or for anything
+    that speaks SCPI, `zmq://HOST:PORT?keys=DIR`, or `pty`. TCP has no keys, so
+    addresses that others can reach are refused unless `public`; a ZeroMQ address that
+    others can reach needs keys. Raises ValueError for such an address, or for anything
     else.
     """
     device.open()
@@ -45,6 +47,11 @@ def _listener(device: Device, at: str, public: bool) -> Any:
         listener = TCPListener(served.connection, host, port)
         listener.url = f"{scheme}:{listener.url.partition(':')[2]}"
         return listener
+    if scheme == "zmq":
+        place, options = parts(at, {"keys": str})
+        connection = Served(device).connection
+        return ZMQListener(connection, *host_and_port(place), **options)
     raise ValueError(
-        f"a device is served at tcp://HOST:PORT, scpi://HOST:PORT or pty, got {at!r}"
+        "a device is served at tcp://HOST:PORT, scpi://HOST:PORT, zmq://HOST:PORT or "
+        f"pty, got {at!r}"
     )

@@ -26,9 +26,9 @@ from plexgrad.core.clock import Clock
 from plexgrad.core.layout import Layout, add, scale_leaves
 from plexgrad.core.probe import Reading, Slots
 from plexgrad.estimators import WeightPerturbation
-from plexgrad.lab.bench import Bench
 from plexgrad.lab.perturbations import Codes, Update, rows_of, signal_of
 from plexgrad.lab.samples import Samples
+from plexgrad.lab.team import AnyBench
 from plexgrad.lab.windows import Batches, Piece, Windows
 from plexgrad.training.discrete import Keys
 from plexgrad.training.rule import Rule, build_rule
@@ -42,7 +42,7 @@ MOST_FLOATS = 2**20
 class Way(abc.ABC):
     """One way to train; `window` measures a window and learns from it."""
 
-    bench: Bench
+    bench: AnyBench
     samples: Samples
     batches: Batches
     estimator: WeightPerturbation
@@ -81,6 +81,7 @@ class Way(abc.ABC):
         Nothing is learnt from a window with such a slot.
         """
         signals, costs, rest = [], [], 0.0
+        extra = self.bench.extra
         for piece in self.windows.pieces(number):
             index = self.batches.indices(self.windows.batches(piece))
             found = self._measured(piece, index)
@@ -93,6 +94,7 @@ class Way(abc.ABC):
                 rest = cost
                 costs.append(cost)
             signals.append(signal)
+        self.evaluations += self.bench.extra - extra
         signal = np.concatenate(signals) if len(signals) > 1 else signals[0]
         wrong = ~np.isfinite(signal)
         if wrong.any():
@@ -255,7 +257,9 @@ def linear_rates(rule: Any, updates: int) -> np.ndarray | None:
     return np.asarray(rates)
 
 
-def chosen(wanted: str, bench: Bench, estimator: WeightPerturbation, rule: Any) -> type:
+def chosen(
+    wanted: str, bench: AnyBench, estimator: WeightPerturbation, rule: Any
+) -> type:
     """The way that sends least, or the one that is wanted.
 
     Raises ValueError, saying why, if the device cannot go that way.

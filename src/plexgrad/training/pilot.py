@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from plexgrad.training.probing import Bench
+from plexgrad.training.probing import Probing
 from plexgrad.training.step_size import Method, Terrain
 
 CHECKED = 16
@@ -49,7 +49,7 @@ class Segment:
 
 
 def descend(
-    bench: Bench, method: Method, terrain: Terrain, slots: int, write_cost: float
+    bench: Probing, method: Method, terrain: Terrain, slots: int, write_cost: float
 ) -> list[Segment]:
     """The segments of a descent of about so many slots.
 
@@ -132,7 +132,12 @@ def _seen(
 
 
 def _shared(
-    bench: Bench, method: Method, terrain: Terrain, window: int, eta: float, fall: float
+    bench: Probing,
+    method: Method,
+    terrain: Terrain,
+    window: int,
+    eta: float,
+    fall: float,
 ) -> Terrain:
     """The terrain with the gradient power that an update's mean fall tells."""
     if bench.order.batch == bench.order.size and bench.order.sampling == "epoch":

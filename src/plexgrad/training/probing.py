@@ -9,7 +9,7 @@ Directions are the code's own, so what is found is true for that code.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,9 @@ from plexgrad.training.order import Order
 
 PAIR = (0.0, 1.0, -1.0)
 """At rest, and both ways along a pattern."""
+
+AMPLITUDES = tuple(float(a) for a in np.geomspace(1e-4, 1.0, 9))
+"""Perturbations that are scanned, where the chip says nothing else."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,45 @@ class Window(NamedTuple):
     even: np.ndarray
 
 
+@runtime_checkable
+class Probing(Protocol):
+    """What `tune` needs of a chip: a simulated one's `Bench`, or a device's.
+
+    `levels` are the amplitudes to scan, growing, 3 at least; `spent` counts evaluations
+    and only grows. The rest is as in `Bench`.
+    """
+
+    @property
+    def layout(self) -> Layout: ...
+
+    @property
+    def order(self) -> Order: ...
+
+    @property
+    def spent(self) -> int: ...
+
+    @property
+    def levels(self) -> tuple[float, ...]: ...
+
+    def nearest(self, amplitude: float) -> float: ...
+
+    def show(self, count: int) -> np.ndarray: ...
+
+    def readings(
+        self, code: AbstractCode, multiples: Sequence[float], batches: np.ndarray
+    ) -> np.ndarray: ...
+
+    def direction(self, code: AbstractCode, turns: int) -> PyTree: ...
+
+    def write(self, update: PyTree, times: int) -> None: ...
+
+    def shake(self, update: PyTree, times: int) -> None: ...
+
+    def window(
+        self, code: AbstractCode, slots: int, tau_x: int, eta: float
+    ) -> Window: ...
+
+
 @dataclass
 class Bench:
     """A chip, the data it is shown, and where the readings stand.
@@ -90,6 +132,15 @@ class Bench:
         params = self.chip.init(self.keys.init)
         self.layout = Layout.of(params)
         self.params = self.chip.settle(params, self.keys.noise)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Amplitudes to scan."""
+        return AMPLITUDES
+
+    def nearest(self, amplitude: float) -> float:
+        """The amplitude that the chip makes of one that is asked for."""
+        return amplitude
 
     @cached_property
     def samples(self) -> tuple[Array, Array]:

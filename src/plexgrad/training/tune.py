@@ -34,15 +34,12 @@ from plexgrad.training.arguments import as_key, refuse_mismatch
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.pilot import CHECKED, SEGMENTS, descend
-from plexgrad.training.probing import Bench
+from plexgrad.training.probing import Bench, Probing
 from plexgrad.training.recommendation import ADAPTIVE, Findings, Recommendation
 from plexgrad.training.rule import Rule
 from plexgrad.training.step_size import Method, Terrain
 from plexgrad.training.tune_words import reasons, warnings
 from plexgrad.training.writes import with_writes
-
-AMPLITUDES = tuple(float(a) for a in np.geomspace(1e-4, 1.0, 9))
-"""Perturbations that are scanned, in units of the code's amplitude."""
 
 LEAST_BUDGET = 300
 RESTS = 16
@@ -90,26 +87,48 @@ def tune(
     Raises TypeError for another estimator, ValueError for another rule and if no
     amplitude moves the cost.
     """
-    budget = int_at_least("budget", budget, LEAST_BUDGET)
-    at_least("write_cost", write_cost, 0.0)
     if not isinstance(chip, AbstractTrainable):
         raise TypeError(f"chip must be one that can be trained, got {chip!r}")
     if not isinstance(estimator, WeightPerturbation):
         raise TypeError(f"estimator must be a WeightPerturbation, got {estimator!r}")
     chip.refuse_foreign(estimator)
     refuse_mismatch(chip, data)
-    rule = Rule(rule, learning_rate=1.0) if isinstance(rule, str) else rule
-    _refuse(rule)
     keys = Keys.split(jax.random.fold_in(as_key(key), 0))
     order = Order(len(data.x_train), batch, sampling)
-    bench = Bench(chip, data, order, keys)
+    return advised(
+        Bench(chip, data, order, keys),
+        estimator=estimator,
+        rule=rule,
+        clock=clock,
+        budget=budget,
+        write_cost=write_cost,
+        watch=watch,
+    )
+
+
+def advised(
+    bench: Probing,
+    *,
+    estimator: WeightPerturbation,
+    rule: Rule | str = "sgd",
+    clock: Clock | None = None,
+    budget: int = 1000,
+    write_cost: float = 0.0,
+    watch: Watch | None = None,
+) -> Recommendation:
+    """`tune` on any bench; its parameters end where the pilot has led."""
+    budget = int_at_least("budget", budget, LEAST_BUDGET)
+    at_least("write_cost", write_cost, 0.0)
+    rule = Rule(rule, learning_rate=1.0) if isinstance(rule, str) else rule
+    _refuse(rule)
+    begun = bench.spent
     spent: dict[str, int] = {}
 
     def stage(name: str) -> None:
         """The evaluations since the last call are those of this stage."""
-        spent[name] = bench.spent - sum(spent.values())
+        spent[name] = bench.spent - begun - sum(spent.values())
         if watch is not None:
-            watch(name, bench.spent)
+            watch(name, bench.spent - begun)
 
     unit = _at(estimator, 1.0)
     rest = bench.readings(unit.code, (0.0,) * RESTS, bench.show(1))[0]
@@ -119,7 +138,7 @@ def tune(
     scan = _scan(bench, unit, noise, budget)
     stage("amplitude")
     power = scan.best_power(noise, estimator.reference)
-    amplitude = math.sqrt(power / unit.code.power(bench.layout))
+    amplitude = bench.nearest(math.sqrt(power / unit.code.power(bench.layout)))
     estimator = _at(unit, amplitude)
     method = Method(estimator, clock or Clock(), bench.layout)
     pairs = replace(method, estimator=replace(estimator, reference="antithetic"))
@@ -136,7 +155,7 @@ def tune(
     update = pairs.step(terrain, tau_x) * pairs.rms(terrain, tau_x, planned)
     terrain = with_writes(bench, terrain, update, scan.most)
     stage("writes")
-    left = budget - bench.spent - CHECKED * (len(SEGMENTS) + 1)
+    left = budget + begun - bench.spent - CHECKED * (len(SEGMENTS) + 1)
     segments = descend(bench, pairs, terrain, left // 3, write_cost)
     stage("pilot")
 
@@ -164,16 +183,16 @@ def _at(estimator: WeightPerturbation, amplitude: float) -> WeightPerturbation:
 
 
 def _scan(
-    bench: Bench, estimator: WeightPerturbation, noise: float, budget: int
+    bench: Probing, estimator: WeightPerturbation, noise: float, budget: int
 ) -> Scan:
-    levels = np.array(AMPLITUDES)
-    turns = (0.0, *(sign * level for level in AMPLITUDES for sign in (1, -1)))
+    levels = np.array(bench.levels)
+    turns = (0.0, *(sign * level for level in bench.levels for sign in (1, -1)))
     directions = max(DIRECTIONS, int(SCAN_SHARE * budget / len(turns)))
     costs = bench.readings(estimator.code, turns, bench.show(directions))
     if not np.isfinite(costs).all():
         raise ValueError(
             f"the cost must be finite, got {costs[~np.isfinite(costs)][0]} at an "
-            f"amplitude of at most {AMPLITUDES[-1]:g}"
+            f"amplitude of at most {levels[-1]:g}"
         )
     up, down = costs[:, 1::2], costs[:, 2::2]
     powers = estimator.code.power(bench.layout) * levels**2
@@ -182,7 +201,7 @@ def _scan(
     if not scan.seen:
         raise ValueError(
             "the cost must depend on the parameters: perturbations of "
-            f"{AMPLITUDES[0]:g} to {AMPLITUDES[-1]:g} moved it by no more than the "
+            f"{levels[0]:g} to {levels[-1]:g} moved it by no more than the "
             f"noise of a reading, {noise:.3g}, in {directions} directions"
         )
     return scan

@@ -20,7 +20,7 @@ import numpy as np
 
 from plexgrad.codes import Rademacher
 from plexgrad.core.layout import scale
-from plexgrad.training.probing import Bench
+from plexgrad.training.probing import Probing
 from plexgrad.training.step_size import Terrain
 
 SIGNS = Rademacher(1.0)
@@ -46,7 +46,9 @@ LARGER = 4.0
 LARGER_TRIES = 3
 
 
-def with_writes(bench: Bench, terrain: Terrain, update: float, most: float) -> Terrain:
+def with_writes(
+    bench: Probing, terrain: Terrain, update: float, most: float
+) -> Terrain:
     """The terrain with what was found of writes of updates of size `update`.
 
     `most` is the largest displacement per parameter that is still linear.
@@ -70,7 +72,7 @@ def with_writes(bench: Bench, terrain: Terrain, update: float, most: float) -> T
 
 
 def arriving(
-    bench: Bench, update: float, most: float, noise: float
+    bench: Probing, update: float, most: float, noise: float
 ) -> tuple[float, bool]:
     """The share of an update that arrives, and whether the noise allows to say so."""
     times = int(np.clip(most / update, 1, FORWARD))
@@ -93,7 +95,7 @@ def arriving(
 
 
 def shaken(
-    bench: Bench, terrain: Terrain, size: float, times: int
+    bench: Probing, terrain: Terrain, size: float, times: int
 ) -> tuple[float, float]:
     """The variance that a write adds (0 if none is seen), and the least to be seen.
 
@@ -111,7 +113,7 @@ def shaken(
     return found, _moved(terrain, (bar - 1) * blur) / times
 
 
-def _cost(bench: Bench, shown: np.ndarray) -> float:
+def _cost(bench: Probing, shown: np.ndarray) -> float:
     return float(bench.readings(SIGNS, (0.0,) * READS, shown).mean())
 
 

@@ -1,0 +1,173 @@
+"""What a calibration found, as plain data that can be saved and read."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from plexgrad.core.record import write_atomically
+from plexgrad.lab.calibrate.cells import Cells
+from plexgrad.lab.calibrate.declared import Comparison
+from plexgrad.lab.calibrate.knobs import Knobs
+from plexgrad.lab.calibrate.link import Link
+from plexgrad.lab.calibrate.noise import Noise
+from plexgrad.lab.calibrate.settling import Settling
+from plexgrad.lab.capabilities import Capabilities
+from plexgrad.lab.device import Identity
+from plexgrad.training.recommendation import Recommendation
+
+FILE = "calibration.json"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A device, what was measured of it, and how it should be trained.
+
+    `recommendation` is None if no task was given, or for the reason in `refused`.
+    `setting` holds what it is for: code, reference, tau_p, tau_x, batch.
+    """
+
+    url: str
+    identity: Identity
+    capabilities: Capabilities
+    task: str
+    link: Link
+    settling: Settling
+    noise: Noise
+    knobs: Knobs
+    cells: Cells
+    compared: tuple[Comparison, ...]
+    recommendation: Recommendation | None
+    refused: str
+    setting: dict[str, Any]
+    evaluations: int
+    writes: int
+    seconds: float
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the device, a sentence each."""
+        return tuple(_faults(self))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; infinite numbers are words, and NaN is null."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        for name in _PARTS:
+            found[name] = asdict(found[name])
+        found["capabilities"] = self.capabilities.to_json()
+        found["compared"] = [asdict(each) for each in self.compared]
+        advice = self.recommendation
+        found["recommendation"] = None if advice is None else advice.to_json()
+        found["faults"] = list(self.faults)
+        return _plain(found)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
+        """The inverse of `to_json`. Raises ValueError if a part is missing."""
+        names = [each.name for each in fields(cls)]
+        if missing := [name for name in names if name not in data]:
+            raise ValueError(f"a calibration must hold {', '.join(missing)}")
+        found = {name: _numbers(data[name]) for name in names}
+        for name, kind in _PARTS.items():
+            values: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in found[name].items()
+            }
+            if name == "knobs":
+                pairs = values["saturated"].items()
+                values["saturated"] = {int(key): value for key, value in pairs}
+            found[name] = kind(**values)
+        found["capabilities"] = Capabilities.from_json(found["capabilities"])
+        found["compared"] = tuple(Comparison(**each) for each in found["compared"])
+        if (advice := found["recommendation"]) is not None:
+            found["recommendation"] = Recommendation.from_json(advice)
+        return cls(**found)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `calibration.json`, whole or not at all."""
+        path = Path(folder) / FILE
+        text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+        write_atomically(path, text.encode())
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Calibration":
+        """Read a file, or the one in a folder."""
+        path = Path(path)
+        return cls.from_json(
+            json.loads((path / FILE if path.is_dir() else path).read_text("utf-8"))
+        )
+
+
+_PARTS: dict[str, Any] = {
+    "identity": Identity,
+    "link": Link,
+    "settling": Settling,
+    "noise": Noise,
+    "knobs": Knobs,
+    "cells": Cells,
+}
+
+
+def _faults(it: Calibration) -> list[str]:
+    can, knobs, said = it.capabilities, it.knobs, []
+    for way, other in (("high", "up"), ("low", "down")):
+        if stuck := [n for n, side in knobs.saturated.items() if side == way]:
+            said.append(
+                f"{named(can, stuck)} saturated at the {way} rail: moving {other} does "
+                "nothing."
+            )
+    if knobs.dead:
+        said.append(
+            f"{named(can, list(knobs.dead))} dead: no effect above {knobs.seen:.2g}."
+        )
+    if cells := it.cells.stuck:
+        said.append(f"{named(can, list(cells))} not following what is written.")
+    if cells := it.cells.unread:
+        said.append(f"{named(can, list(cells))} not read as written.")
+    if it.noise.drifts:
+        said.append(f"The cost drifts by {it.noise.drift_per_s:.2g} per second.")
+    slow, waited = it.settling.settled_s, float(it.capabilities.settle_s)
+    if slow > waited:
+        said.append(
+            f"A write takes {slow:.2g} s to settle after it returns; the driver "
+            f"declares {waited:.2g} s."
+        )
+    for each in it.compared:
+        if each.verdict == "differs" and each.name != "settle_s":
+            said.append(
+                f"{each.name} is declared as {each.declared:.3g}, measured as "
+                f"{each.measured:.3g}."
+            )
+    return said
+
+
+def named(can: Capabilities, knobs: list[int], most: int = 6) -> str:
+    """Knobs by name with a verb: "w1[7] is", "w1[7], b1[2] and 12 more are"."""
+    names = [can.where(n) for n in sorted(knobs)[:most]]
+    more = f" and {len(knobs) - most} more" if len(knobs) > most else ""
+    return f"{', '.join(names)}{more} {'is' if len(knobs) == 1 else 'are'}"
+
+
+def _plain(value: Any) -> Any:
+    """Without tuples, numpy numbers, and what JSON cannot hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else {"number": str(value)}
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    """The inverse of `_plain`, but for tuples."""
+    if isinstance(value, dict):
+        if value.keys() == {"number"}:
+            return float(value["number"])
+        return {key: _numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [math.nan if each is None else _numbers(each) for each in value]
+    return value
