@@ -1,6 +1,6 @@
 """ngspice in the loop, against its targets: exactness, speed, memory, training.
 
-    python benchmarks/spice.py [--quick]
+    python benchmarks/spice.py [--quick] [--only TABLE]
 
 Prints Markdown tables. Needs the ngspice library (Debian: libngspice0). Speeds are
 medians of blocks, in central-difference steps (two passes) per second of CPU time:
@@ -210,12 +210,14 @@ def main():
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer training runs")
-    quick = parser.parse_args().quick
-    exactness()
-    safety()
-    speed()
-    host_speed()
-    training(4 if quick else 20)
+    tables = {each.__name__: each for each in (exactness, safety, speed, host_speed)}
+    parser.add_argument("--only", choices=[*tables, "training"], help="one table")
+    given = parser.parse_args()
+    for name, table in tables.items():
+        if given.only in (None, name):
+            table()
+    if given.only in (None, "training"):
+        training(4 if given.quick else 20)
 
 
 if __name__ == "__main__":
