@@ -30,7 +30,7 @@ XOR = Design()
 LETTERS = Design((49, 4, 4), samples=128)
 STEPS, SOLVED = 20_000, 0.05
 XOR_SETTINGS = (Settings(400, 1), Settings(200, 0), Settings(400, 4))
-LETTER_SETTINGS, LETTER_STEPS, FILLINGS = Settings(100, 4, 1, 4, 0, 128), 2_000, 24
+LETTER_SETTINGS, LETTER_STEPS, FILLINGS = Settings(100, 8, 1, 4, 0, 128), 4_000, 16
 LAYERS = ((2, 2, 1), (4, 4, 3), (49, 4, 4), (64, 32, 10))
 WORDS = ((12, 8), (16, 12), (20, 16))
 
@@ -118,6 +118,8 @@ def letters():
         engine.reseed(register, 0)
         engine.run(LETTER_STEPS)
         curve.append(accuracy(engine.weights(), task))
+        print(f"{100 * curve[-1]:.1f} %", end=" ", flush=True)
+    print()
     steps, cycles = FILLINGS * LETTER_STEPS, engine.cycles
     print(
         f"49-4-4, {LETTERS.synapses} synapses, {LETTERS.samples} samples on the chip: "
