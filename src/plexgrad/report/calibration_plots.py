@@ -58,6 +58,16 @@ def _of(colours: Colours, name: str) -> str:
     return colours.get(name, name)
 
 
+def _logarithmic(axes: Any, which: str) -> None:
+    """A logarithmic axis whose ticks are plain numbers: dollar signs are not parsed."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _link(axes: Any, found: Calibration, colours: Colours) -> None:
     times = 1e3 * np.array(found.link.times_s)
     axes.plot(np.sort(times), np.linspace(0, 1, len(times)), "o-", ms=3.5, lw=1.4)
@@ -66,7 +76,7 @@ def _link(axes: Any, found: Calibration, colours: Colours) -> None:
         second = _of(colours, canvas.SECOND)
         axes.axvline(1e3 * declared, color=second, ls="--", lw=1.3, label="declared")
         axes.legend()
-    axes.set_xscale("log")
+    axes.set_xlim(left=0)
     axes.set_xlabel("round trip, ms")
     axes.set_ylabel("share of the calls")
 
@@ -93,8 +103,8 @@ def _settling(axes: Any, found: Calibration, colours: Colours) -> None:
     axes.axhline(it.swing, color=_of(colours, canvas.SECOND), ls=":", lw=1.4)
     axes.annotate("floor", (waits[0], it.floor), (0, 3), textcoords="offset points")
     axes.annotate("swing", (waits[0], it.swing), (0, 3), textcoords="offset points")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    _logarithmic(axes, "x")
+    _logarithmic(axes, "y")
     axes.set_xlabel("waited after a write, ms")
     axes.set_ylabel("error of the cost")
 
@@ -117,7 +127,7 @@ def _knobs(axes: Any, found: Calibration, colours: Colours) -> None:
         if which:
             at = [floor / 3] * len(which)
             axes.plot(which, at, "o", ms=8, mfc="none", mec=colour, label=label)
-    axes.set_yscale("log")
+    _logarithmic(axes, "y")
     axes.set_xlabel("parameter")
     axes.set_ylabel("change of the cost")
     axes.legend(fontsize=8, ncols=2)
