@@ -44,7 +44,7 @@ class Plan:
 
 PLANS: Mapping[Scale, Plan] = {
     "tiny": Plan("small", 1, (1, 4), (0.2,), (0.15,), 40, 1, 0.1),
-    "machine": Plan("vgg", 3, (1, 3, 10), (0.03, 0.1, 0.3), (0.3, 0.4), 7_000, 2),
+    "machine": Plan("vgg", 3, (1, 3, 10), (0.03, 0.1, 0.3, 1.0), (0.3, 0.4), 7_000, 2),
     "paper": Plan(
         "vgg",
         24,
