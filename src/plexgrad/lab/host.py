@@ -215,7 +215,7 @@ def begin(bench: AnyBench, start: Any, keys: Keys) -> None:
     bench.write(np.concatenate(parts))
 
 
-def _about(spec: dict[str, Any], bench: Bench) -> dict[str, Any]:
+def _about(spec: dict[str, Any], bench: AnyBench) -> dict[str, Any]:
     """What a live record says of the run."""
     ends = [group.endurance for group in bench.can.groups if group.endurance]
     return {

@@ -27,6 +27,7 @@ from plexgrad.estimators import Backpropagation, WeightPerturbation
 from plexgrad.studies.study import Case, Desk
 from plexgrad.timing.reach import first_at
 from plexgrad.training import Rule, train
+from plexgrad.training.analog import Analog
 from plexgrad.training.progress import Progress
 
 SOURCE = "McCaughan et al. 2023, doi:10.1063/5.0157645"
@@ -135,9 +136,14 @@ def trained(
         angles=False,
         out=desk.folder,
         resume=True,
-        dynamics=asked.get("dynamics", "discrete"),
+        dynamics=_dynamics(asked),
         watch=watch,
     )
+
+
+def _dynamics(asked: Mapping[str, Any]) -> Any:
+    found = asked.get("dynamics", "discrete")
+    return Analog(asked["tau_hp"]) if "tau_hp" in asked else found
 
 
 def told(record: Record, task: str) -> dict[str, Any]:
