@@ -120,19 +120,18 @@ class Rtl:
 
     @property
     def engine(self) -> Engine:
-        """What computes. Raises ConnectionError before the device is open."""
-        if self._engine is None:
-            raise ConnectionError("the trainer must be opened first")
-        return self._engine
-
-    def open(self) -> None:
-        """Build or load the engine; Verilator takes some ten seconds the first time.
+        """What computes, built when it is first asked for.
 
         Raises FileNotFoundError or ModuleNotFoundError, saying what to install, if the
-        engine that was asked for cannot be built.
+        engine that is wanted cannot be had.
         """
         if self._engine is None:
             self._engine = engine_of(self.wanted, self.design, self.source, self.top)
+        return self._engine
+
+    def open(self) -> None:
+        """Build or load the engine; Verilator takes some ten seconds the first time."""
+        _ = self.engine
 
     def close(self) -> None:
         """Nothing is left on: a perturbation ends with its measurement."""
