@@ -18,6 +18,7 @@ every_device = pytest.mark.parametrize("number", DEVICES)
 def device(number, linked):
     found = list(demos())[number]
     if linked:
+        found.open()
         return Remote(InProcess(Served(found).connection), timeout_s=1.0)
     return found
 
