@@ -5,7 +5,7 @@ Fisher, "The use of multiple measurements in taxonomic problems", Annals of Euge
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Integer
@@ -30,7 +30,7 @@ class Iris(AbstractSource):
         # Imported here: it takes longer than the rest of the package.
         from sklearn.datasets import load_iris
 
-        bunch = load_iris()
+        bunch: Any = load_iris()
         order = in_turn(bunch.target)
         rows, labels = bunch.data[order], bunch.target[order]
         classes = tuple(str(name) for name in bunch.target_names)
