@@ -153,9 +153,7 @@ class Served:
         if not self._told:
             self._told = {
                 "identity": asdict(self.device.identify()),
-                # The link has no command for a run that the device makes alone.
-                "capabilities": self.device.capabilities.to_json()
-                | {"autonomous": False},
+                "capabilities": self.device.capabilities.to_json(),
             }
         return self._told
 
