@@ -88,7 +88,7 @@ def test_mistakes_are_one_line(plexgrad):
         (("identify", "gpib:4"), "a device must be SCHEME:..."),
         (("identify", "tcp://127.0.0.1:1"), "nobody"),
         (("train", CHIP), "a task must be given"),
-        (("train",), "a task must be given"),
+        (("train",), "a device must be given"),
         (("train", CHIP, "xor", "--watch"), "the panel needs a terminal"),
         (("train", CHIP, "nist7x7"), "inputs must match the data"),
         (("train", CHIP, "--resume"), "--resume takes the run in --out"),

@@ -11,8 +11,7 @@ import plexgrad as pg
 from plexgrad import lab
 from plexgrad.core.layout import Layout
 from plexgrad.core.record import Record
-from plexgrad.lab.bench import Bench, Worn
-from plexgrad.lab.device import LinkLost, Restarted
+from plexgrad.lab.bench import Worn
 from plexgrad.lab.remote import Remote
 from plexgrad.lab.server import Served
 from plexgrad.lab.transports.faulty import Faulty
@@ -241,41 +240,6 @@ def test_a_broken_chip_is_reported_as_diverged():
     record = run(device)
     assert record.status == "diverged"
     assert record.diverged == {"0": 5}
-
-
-def test_another_chip_on_the_same_link_is_refused():
-    device = lab.EmulatedMLP([2, 2, 1])
-    with Bench(device) as bench:
-        device.identity = lab.Identity("plexgrad", "emulated MLP", "EMU-2")
-        device.power_cut()
-        with pytest.raises(ValueError, match="must be .*EMU-0001.* got .*EMU-2"):
-            bench.read_back()
-
-
-def test_power_cuts_are_told_and_mended():
-    device = lab.EmulatedMLP([2, 2, 1])
-    with Bench(device) as bench:
-        bench.write(np.full(9, 0.25))
-        device.power_cut()
-        with pytest.raises(Restarted):
-            device.read_parameters()
-        np.testing.assert_array_equal(bench.read_back(), np.full(9, 0.25, np.float32))
-        assert bench.accounts.recoveries == 1
-
-
-def test_a_call_that_never_succeeds_ends_though_the_device_comes_back():
-    device = lab.EmulatedMLP([2, 2, 1])
-
-    def never(*args):
-        raise LinkLost("no answer in time")
-
-    device.load_samples = never
-    with (
-        Bench(device, patience_s=0.05) as bench,
-        pytest.raises(LinkLost, match="comes back, but not with an answer"),
-    ):
-        bench.load(XOR.x_train, XOR.y_train, "train")
-    assert bench.accounts.recoveries > 8
 
 
 def test_a_chip_that_gives_outputs_gets_its_cost_from_the_host():

@@ -6,6 +6,7 @@ number compared, its data and the shadow written back, and the call made again: 
 the shadow holds every update exactly once, so does the device, whatever was under way.
 """
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable
@@ -119,6 +120,11 @@ class Bench:
         self._waiting, self._waits = [], 0
         self._believed = self.can.held(theta)
         self.accounts.writes += 1
+
+    def touch(self) -> None:
+        """Read, so that the link stays ours; a device that is off may come back."""
+        with contextlib.suppress(*LOST):
+            self.device.read_parameters()
 
     def read_back(self) -> Float32[np.ndarray, " P"]:
         """The parameters as the device holds them; from now on they are believed."""

@@ -1,6 +1,5 @@
 """The windows of a run one by one: points, glances, checkpoints, and safe places."""
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from plexgrad.lab import saved
-from plexgrad.lab.bench import LOST, Worn
+from plexgrad.lab.bench import Worn
 from plexgrad.lab.saved import Course, Stop
 from plexgrad.lab.ways import Way
 from plexgrad.training.live import HOLD_S, PAUSE, RESUME, STOP, Live, together
@@ -129,17 +128,12 @@ class Loop:
             self._tell("paused")
             time.sleep(HOLD_S)
             if time.monotonic() - awake > AWAKE_S:
-                self._keep_awake()
+                self.way.bench.touch()
                 awake = time.monotonic()
             word = self.live.asked()
             stop.asked |= word == STOP
         self._tell()
         return True
-
-    def _keep_awake(self) -> None:
-        """Read, so that the link stays ours; a device that is off now may come back."""
-        with contextlib.suppress(*LOST):
-            self.way.bench.device.read_parameters()
 
     def _tell(self, state: str = "running") -> None:
         watchers = [each for each in (self.live, self.watch) if each is not None]

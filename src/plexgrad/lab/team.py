@@ -71,6 +71,7 @@ class Team:
         self.members = [Member(device) for device in devices]
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.number = self.extra = 0
+        self.told: Callable[[], object] = lambda: None
 
     def __enter__(self) -> "Team":
         self.open()
@@ -126,6 +127,11 @@ class Team:
         """The parameters as the devices hold them; the first one's."""
         self._all(lambda member: member.bench.read_back())
         return self.shadow
+
+    def touch(self) -> None:
+        """As of a bench, on all that are here."""
+        jobs = {m: () for m in self.members if m.here}
+        self._together(jobs, lambda member, _: member.bench.touch())
 
     def check_amplitude(self, amplitude: float) -> None:
         """As of a bench; all devices are of one kind."""
@@ -231,6 +237,7 @@ class Team:
                     f"none of {len(self.members)} devices came back within "
                     f"{self.patience_s:g} s: {self.identity}"
                 )
+            self.told()
             time.sleep(min(0.02, self.knock_s))
             self._welcome()
 
@@ -254,9 +261,7 @@ class Team:
             if newest is not member:
                 # It has slept through changes since it was knocked at.
                 member.ask(member.bench.write, newest.bench.shadow).result()
-        except OSError:  # lost again, or taken by someone else
-            return
-        except OtherChip:
+        except (OSError, OtherChip):  # lost again, or taken by someone else
             return
         member.here, member.number = True, newest.number
         member.joined += 1

@@ -206,9 +206,9 @@ class AnalogXor(AbstractStudy):
             ],
             notes=[
                 "With one pattern at a time the high-pass has the paper's τ_hp = 1.6 "
-                "slots; its other analog settings are not known. M is 0.6 in analog and "
-                "0.05 in discrete time. With all four patterns in every slot (their "
-                "mean cost) τ_hp is 8 slots, and M is 0.05 in both.",
+                "slots; its other analog settings are not known. M is 0.6 in analog "
+                "and 0.05 in discrete time. With all four patterns in every slot "
+                "(their mean cost) τ_hp is 8 slots, and M is 0.05 in both.",
                 "η was chosen on the seeds that are shown.",
                 "The share of the seeds that discrete time solves is also limited by "
                 "luck: another order of samples ends in another minimum.",

@@ -59,9 +59,12 @@ def followed(
     def differs(cells: np.ndarray) -> bool:
         nonlocal writes
         for move in MOVES:
+            size = _in_steps(move * amplitude, can)
             signs = np.where(random.random(len(cells)) < 0.5, -1.0, 1.0)
+            signs = np.where(theta[cells] + size > can.high[cells], -1.0, signs)
+            signs = np.where(theta[cells] - size < can.low[cells], 1.0, signs)
             wanted = theta.copy()
-            wanted[cells] += np.float32(move * amplitude) * signs.astype(np.float32)
+            wanted[cells] += np.float32(size) * signs.astype(np.float32)
             held = can.held(wanted)
             row = np.repeat((held - theta)[None], REPEATS, axis=0)
             told = meter.cost(row, index, key).mean()
@@ -98,13 +101,21 @@ def _impossible(can: Capabilities) -> str:
     """Why writes cannot be compared with perturbations, or nothing."""
     if can.perturbs_by_writing:
         return "perturbations are writes on this device"
-    places = can.step / can.amplitude_step if can.amplitude_step else can.step * 0
+    both = np.stack([can.step, np.full_like(can.step, can.amplitude_step)])
+    places = both.max(axis=0) / np.where(both.min(axis=0) > 0, both.min(axis=0), np.inf)
     if np.abs(places - np.rint(places)).max() > 1e-3:
         return (
-            f"perturbations are on steps of {can.amplitude_step:g}, of which those of "
-            f"the parameters ({can.step.max():g}) are no multiples"
+            f"perturbations are on steps of {can.amplitude_step:g}, parameters on "
+            f"steps of {can.step.max():g}, and neither is a multiple of the other"
         )
     return ""
+
+
+def _in_steps(size: float | int, can: Capabilities) -> float:
+    """The nearest size that a perturbation can have too; one step at least."""
+    if not can.amplitude_step:
+        return float(size)
+    return max(1, round(size / can.amplitude_step)) * float(can.amplitude_step)
 
 
 def _unread(meter: Meter, held: np.ndarray) -> list[int]:

@@ -6,7 +6,6 @@ an ideal device is recommended what a simulated chip is.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import jax
@@ -69,7 +68,7 @@ class DeviceBench:
         """Evaluations so far."""
         return self.meter.spent
 
-    @cached_property
+    @property
     def levels(self) -> tuple[float, ...]:
         """Amplitudes to scan."""
         return levels_of(self.meter.bench.can)
