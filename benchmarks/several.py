@@ -43,7 +43,8 @@ class Slow:
 
     def measure(self, perturbations, shown, want="cost", repeats=1):
         found = self.chip.measure(perturbations, shown, want, repeats)
-        time.sleep(self.call_s + self.row_s * len(found.cost))
+        rows = len(found.cost if found.cost is not None else found.outputs)
+        time.sleep(self.call_s + self.row_s * rows)
         return found
 
     def step(self, update, perturbations, shown):
@@ -65,6 +66,7 @@ def slots_per_s(count, call_s, row_s, window, most):
         rule=pg.Rule("sgd", learning_rate=0.5),
         clock=pg.Clock(tau_theta=window),
         slots=SLOTS,
+        key=0,
         batch=32,
         points=[0],
     )

@@ -34,6 +34,9 @@ update at its integration time."""
 FINE = (1.0, 0.7, 0.5, 0.2, 0.1, 0.05, 0.02)
 MOMENTUM = (0.1, 0.05, 0.02, 0.01)
 ADAM = (0.02, 0.004, 0.002, 0.001, 0.0005)
+WIDTH = 24
+"""The paper's d."""
+
 STABLE = 0.9
 """A rate is stable if the accuracy ends above this share of the best of its rule's."""
 
@@ -86,18 +89,7 @@ class Fig6(AbstractStudy):
             "The paper's Fig 6, plain descent, d = 24, tau = 1000",
             {
                 "rate": (
-                    1.0,
-                    0.9,
-                    0.8,
-                    0.7,
-                    0.6,
-                    0.5,
-                    0.4,
-                    0.2,
-                    0.1,
-                    0.08,
-                    0.01,
-                    0.005,
+                    *(1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.2, 0.1, 0.08, 0.01, 0.005),
                 ),
                 "best accuracy": (
                     *(0.188, 0.609, 0.763, 0.843, 0.870, 0.885, 0.890),
@@ -105,18 +97,8 @@ class Fig6(AbstractStudy):
                 ),
                 "60 %": (None, None, None, 55, 18, 25, 20, 20, 31, 35, 258, 507),
                 "80 %": (
-                    None,
-                    None,
-                    None,
-                    185,
-                    143,
-                    127,
-                    138,
-                    197,
-                    372,
-                    457,
-                    3378,
-                    6743,
+                    *(None, None, None, 185, 143, 127),
+                    *(138, 197, 372, 457, 3378, 6743),
                 ),
             },
             "updates, one run per point; rates from 0.8 on diverge or fail",
@@ -189,7 +171,7 @@ class Fig6(AbstractStudy):
             if run is not None and run.updates[-1] is not None
         ]
         summary = f"Fewest updates to {labels[-1]}: " + (", ".join(said) or "none")
-        verdicts = [] if scale == "tiny" else _verdicts(by_rule, fastest)
+        verdicts = [] if scale == "tiny" else _verdicts(plan.d, by_rule, fastest)
         return StudyResult(
             f"{summary}.",
             verdicts,
@@ -235,7 +217,7 @@ def _fastest(runs: list[_Run]) -> _Run | None:
     return None
 
 
-def _verdicts(by_rule: Mapping, fastest: Mapping) -> list[Verdict]:
+def _verdicts(d: int, by_rule: Mapping, fastest: Mapping) -> list[Verdict]:
     plain, best = by_rule["plain"], max(run.best for run in by_rule["plain"])
     stable = [run.rate for run in plain if run.last >= STABLE * best]
     made = [
@@ -250,6 +232,10 @@ def _verdicts(by_rule: Mapping, fastest: Mapping) -> list[Verdict]:
         run = fastest.get(rule)
         rate = None if run is None else run.rate
         made.append(Verdict.factor(f"best rate, {rule}", 0.001, rate, 2))
+        if d != WIDTH:
+            # Adam's step is the same in every weight, and weights go as 1 / sqrt(d).
+            claim = f"best rate, {rule}, against the paper's times sqrt({WIDTH} / d)"
+            made.append(Verdict.factor(claim, 0.001 * (WIDTH / d) ** 0.5, rate, 2))
     adam, descent = fastest.get("Adam, published"), fastest.get("plain")
     if adam and descent and adam.updates[-1] and descent.updates[-1]:
         ratio = descent.updates[-1] / adam.updates[-1]
