@@ -71,10 +71,10 @@ CASES = {
         reference="baseline",
         batch=32,
         target=0.8,
-        evaluations=60_000,
+        evaluations=100_000,
         amplitudes=(0.03, 0.1, 0.3),
         windows=(1, 4, 16),
-        etas=(0.1, 0.2, 0.4, 0.8),
+        etas=(0.4, 0.8, 1.6, 3.2),
     ),
     "digits": Case(
         name="digits, 64-32-10 tanh, batch 32",

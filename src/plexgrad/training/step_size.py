@@ -19,11 +19,12 @@ step gains nothing.
 G is that of today, and the step has to serve until the end. Two amendments:
 
 - The gradient fades while noise and V stay: the step is planned for `FADE` times G.
-- On a plateau G cannot be told from zero, and says nothing of what comes (the
-  short-horizon bias of Wu et al. 2018, arXiv 1803.02021). In the end steps of constant
-  size hold the cost up by $\eta (n + V / S) / 4$ at most, whatever the curvature.
-  There the step is the one by which that is a share `HELD` of the cost, but no more
-  than a share `CALM` of the stable limit.
+- What gains most today is too small a step for what comes (the short-horizon bias of
+  Wu et al. 2018, arXiv 1803.02021), and on a plateau, where G cannot be told from zero,
+  it says nothing. In the end steps of constant size hold the cost up by
+  $\eta (n + V / S) / 4$ at most, whatever the curvature. The step by which that is a
+  share `HELD` of the cost, but no more than a share `CALM` of the stable limit, is
+  `lasting`: it is taken on a plateau, and recommended wherever it is the larger one.
 """
 
 import math
@@ -160,6 +161,10 @@ class Method:
             planned = self.planned(terrain)
             bending = self.bending(terrain, slots, planned)
             return planned / bending if bending > 0 else math.inf
+        return self.lasting(terrain, slots)
+
+    def lasting(self, terrain: Terrain, slots: int) -> float:
+        """The step that noise and stability allow, whatever the gradient is now."""
         noise = self.noise(terrain, slots, 0.0) + self.shown(terrain, slots, 0.0)
         held = 4 * HELD * terrain.level / noise if noise > 0 else math.inf
         return min(held, CALM * self.limit(terrain, slots))

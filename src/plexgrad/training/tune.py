@@ -161,7 +161,7 @@ def advised(
 
     terrain = segments[-1].terrain
     slots = method.window(terrain, write_cost)
-    step = method.step(terrain, slots)
+    step = max(method.step(terrain, slots), method.lasting(terrain, slots))
     found = Findings(scan, segments, method, terrain, slots, step, write_cost)
     eta = found.eta(rule)
     return Recommendation(

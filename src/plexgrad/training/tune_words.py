@@ -1,7 +1,7 @@
 """The reasons of a recommendation, and what to beware of, in words."""
 
 from plexgrad.training.recommendation import Findings
-from plexgrad.training.step_size import CLOSE, FADE, HELD
+from plexgrad.training.step_size import CALM, CLOSE, FADE, HELD
 
 
 def reasons(found: Findings, eta: float, rule: str) -> tuple[str, ...]:
@@ -136,13 +136,21 @@ def _ratio(best: float, first: float) -> str:
 def _eta(found: Findings, eta: float, rule: str) -> str:
     terrain, method = found.terrain, found.method
     planned = method.planned(terrain)
+    today = method.step(terrain, found.tau_theta)
     noise = method.noise(terrain, found.tau_theta, planned)
     shown = method.shown(terrain, found.tau_theta, planned)
     text = (
         f"eta = {eta:.3g} is for a gradient power of {planned:.2g} against "
         f"{noise + shown - planned:.2g} of crosstalk, batches and noise: "
     )
-    if planned > FADE * terrain.gradient:
+    if today < found.step:
+        text = (
+            f"eta = {eta:.3g} is as large as noise and stability allow: it may hold "
+            f"up {100 * HELD:.0f} % of the cost in the end, or is {100 * CALM:.0f} % "
+            f"of the stable limit. Today's gradient alone would ask for {today:.2g}, which "
+            "is too small for what comes."
+        )
+    elif planned > FADE * terrain.gradient:
         text += (
             "on a plateau as here, where the gradient says nothing of what comes, what "
             f"the noise of the steps may hold up is {100 * HELD:.0f} % of the cost."
