@@ -147,8 +147,8 @@ def _eta(found: Findings, eta: float, rule: str) -> str:
         text = (
             f"eta = {eta:.3g} is as large as noise and stability allow: it may hold "
             f"up {100 * HELD:.0f} % of the cost in the end, or is {100 * CALM:.0f} % "
-            f"of the stable limit. Today's gradient alone would ask for {today:.2g}, which "
-            "is too small for what comes."
+            f"of the stable limit. Today's gradient alone would ask for {today:.2g}, "
+            "which is too small for what comes."
         )
     elif planned > FADE * terrain.gradient:
         text += (
