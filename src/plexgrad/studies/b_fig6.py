@@ -248,10 +248,16 @@ def _plots(
     plan: Plan, by_rule: Mapping, papers: Sequence[Published], scale: Scale
 ) -> list[Plot]:
     spent, curves = [], []
-    label = f"{100 * plan.targets[-1]:.0f} %"
+    reached = [
+        n
+        for n in range(len(plan.targets))
+        if any(run.updates[n] is not None for runs in by_rule.values() for run in runs)
+    ]
+    place = max(reached, default=0)
+    label = f"{100 * plan.targets[place]:.0f} %"
     for rule, runs in by_rule.items():
         ordered = sorted(runs, key=lambda run: run.rate)
-        x, y = [r.rate for r in ordered], [r.updates[-1] for r in ordered]
+        x, y = [r.rate for r in ordered], [r.updates[place] for r in ordered]
         spent.append(Series(f"{rule}, ours", x, y, group=rule))
         best = _fastest(runs)
         if best is not None:
