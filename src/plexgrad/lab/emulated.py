@@ -19,6 +19,7 @@ from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.costs import COSTS, per_sample, right
 from plexgrad.lab.defects import Defects, numbers
 from plexgrad.lab.device import Identity, Measurement, Refused, Restarted, Shown
+from plexgrad.lab.in_process import InProcess
 from plexgrad.lab.perturbations import Codes, Perturbations, Update, rows_of, summed
 from plexgrad.lab.transports.transport import parts
 from plexgrad.lab.words import Generator
@@ -32,7 +33,7 @@ ACTIVATIONS = {
 
 
 @final
-class EmulatedMLP:
+class EmulatedMLP(InProcess):
     """Dense layers of `sizes`; per layer all weights (inputs, outputs), then biases.
 
     `step` is that of the parameters, `amplitude_step` that of the perturbation DAC (0:
@@ -165,14 +166,6 @@ class EmulatedMLP:
         change = summed(update.coefficients, self._patterns(update.codes))
         self.defects.written(self.theta)
         self.theta = self.capabilities.held(self.theta.astype(np.float64) + change)
-
-    def step(
-        self, update: Update | None, perturbations: Perturbations, shown: Shown
-    ) -> Measurement:
-        """Apply an update, then measure."""
-        if update is not None:
-            self.update(update)
-        return self.measure(perturbations, shown)
 
     def measure(
         self,

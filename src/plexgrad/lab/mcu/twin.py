@@ -25,6 +25,7 @@ from plexgrad.lab.device import (
     Shown,
     Trace,
 )
+from plexgrad.lab.in_process import InProcess
 from plexgrad.lab.mcu.board import MASTER_BITS, WEIGHT_BITS, Board, board_of
 from plexgrad.lab.perturbations import (
     Codes,
@@ -46,7 +47,7 @@ SHIFT = {"tanh": 3, "sigmoid": 4}
 
 
 @final
-class TwinMCU:
+class TwinMCU(InProcess):
     """The firmware's arithmetic in NumPy, without a processor: twin:49-4-4."""
 
     scheme: ClassVar[str] = "twin"
@@ -101,14 +102,6 @@ class TwinMCU:
         signs = self._signs(update.codes)
         change = np.rint(summed(terms, signs) / STEP)
         self.master = self._within(self.master + change)
-
-    def step(
-        self, update: Update | None, perturbations: Perturbations, shown: Shown
-    ) -> Measurement:
-        """Apply an update, then measure."""
-        if update is not None:
-            self.update(update)
-        return self.measure(perturbations, shown)
 
     def measure(
         self,

@@ -17,6 +17,7 @@ from plexgrad.core.validate import at_least, one_of, positive
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.costs import COSTS, per_sample, right
 from plexgrad.lab.device import Identity, Measurement, Refused, Shown
+from plexgrad.lab.in_process import InProcess
 from plexgrad.lab.perturbations import Codes, Perturbations, Update, rows_of, summed
 from plexgrad.lab.spice.circuit import Crossbar
 from plexgrad.lab.spice.engine import installed
@@ -29,7 +30,7 @@ START = 1.0
 
 
 @final
-class SpiceCrossbar:
+class SpiceCrossbar(InProcess):
     """A crossbar of `sizes`, solved by ngspice; needs its library (libngspice0).
 
     Per layer all weights (inputs, outputs), then biases. `neuron` is "tanh" or "diode".
@@ -149,14 +150,6 @@ class SpiceCrossbar:
         """Add the sum of codes, clipped to the range and on the steps."""
         change = summed(update.coefficients, self._patterns(update.codes))
         self.theta = self.capabilities.held(self.theta.astype(np.float64) + change)
-
-    def step(
-        self, update: Update | None, perturbations: Perturbations, shown: Shown
-    ) -> Measurement:
-        """Apply an update, then measure."""
-        if update is not None:
-            self.update(update)
-        return self.measure(perturbations, shown)
 
     def measure(
         self,
