@@ -1,12 +1,13 @@
 """`plexgrad tune` against a grid search, on three simulated chips.
 
-    python benchmarks/tune.py [--case parity] [--quick] [--show]
+    python benchmarks/tune.py [--case parity] [--quick] [--again] [--show]
 
 Each of `CHIPS` chips is tuned by itself. A grid over amplitude, tau_theta and eta is
 searched on `SEEDS` other chips for the fewest evaluations to the target, median over
-them. Then the best of the grid and every recommendation train `AGAIN` new chips. The
-evaluations that tuning took are shown beside, not added. Rows are saved to
-benchmarks/results/tune.json as they are done, and not made again.
+them (`--again` takes the saved grid). Then the best of the grid and every
+recommendation train `AGAIN` new chips. The evaluations that tuning took are shown
+beside, not added. Rows are saved to benchmarks/results/tune.json as they are done, and
+not made again.
 """
 
 import argparse
@@ -120,12 +121,8 @@ def tuned(case, data, key):
     return found.to_json(), time.perf_counter() - began
 
 
-def study(case, say, quick):
-    """Tune, search the grid, and train anew with what both found."""
-    data = pg.data.load(case.task)
-    few = 2 if quick else None
-    made = [tuned(case, data, key) for key in keys(1000, few or CHIPS)]
-    say(f"{len(made)} recommendations, {made[0][0]['spent']} evaluations each")
+def search(case, data, say, few):
+    """Every setting of the grid, with the evaluations that each seed took."""
     grid = []
     for amplitude in case.amplitudes[:few]:
         for window in case.windows[:few]:
@@ -138,7 +135,20 @@ def study(case, say, quick):
                 grid.append({**setting, "reached": row.tolist()})
             best = np.median(there, axis=1)
             say(f"amplitude {amplitude:g}, tau_theta {window}: {best.round()}")
-    best = min(grid, key=lambda row: np.median(row["reached"]))
+    return grid
+
+
+def study(case, say, quick, before=None):
+    """Tune, search the grid, and train anew with what both found.
+
+    `before` is a row that was saved, whose grid and best are kept.
+    """
+    data = pg.data.load(case.task)
+    few = 2 if quick else None
+    made = [tuned(case, data, key) for key in keys(1000, few or CHIPS)]
+    say(f"{len(made)} recommendations, {made[0][0]['spent']} evaluations each")
+    grid = before["grid"] if before else search(case, data, say, few)
+    best = min(grid, key=lambda row: middle(row["reached"]))
     new = keys(3000, few or AGAIN)
 
     def again(setting):
@@ -159,7 +169,7 @@ def study(case, say, quick):
     return {
         "case": to_spec(case),
         "grid": grid,
-        "best": {**best, "again": again(best)},
+        "best": before["best"] if before else {**best, "again": again(best)},
         "tuned": rows,
         "machine": machine(),
         "versions": versions(),
@@ -216,14 +226,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", action="append", choices=list(CASES))
     parser.add_argument("--quick", action="store_true", help="a smoke run, not saved")
+    parser.add_argument("--again", action="store_true", help="keep the saved grids")
     parser.add_argument("--show", action="store_true", help="the saved rows only")
     asked = parser.parse_args()
     saved = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in asked.case or CASES:
-        if asked.show or (name in saved and not asked.quick):
+        if asked.show or (name in saved and not asked.quick and not asked.again):
             continue
         row = study(
-            CASES[name], lambda text, at=name: print(at, text, flush=True), asked.quick
+            CASES[name],
+            lambda text, at=name: print(at, text, flush=True),
+            asked.quick,
+            saved.get(name) if asked.again else None,
         )
         saved[name] = json.loads(json.dumps(row).replace("Infinity", "null"))
         if not asked.quick:

@@ -12,6 +12,7 @@ import plexgrad as pg
 from plexgrad.chips.measuring import measure
 from plexgrad.training.pilot import _shared
 from plexgrad.training.recommendation import Recommendation
+from plexgrad.training.step_size import CALM
 from plexgrad.training.tune import tune
 from plexgrad.training.writes import arriving, shaken, with_writes
 from tests.training.test_tune import (
@@ -29,7 +30,7 @@ from tests.training.test_tune import (
 def test_on_a_plateau_the_step_is_bounded_by_noise_and_stability():
     method = method_of(10)
     terrain = terrain_of(plateau=True, gradient=1e-9, total=1e-6)
-    assert method.step(terrain, 1) == pytest.approx(0.75 * method.limit(terrain, 1))
+    assert method.step(terrain, 1) == pytest.approx(CALM * method.limit(terrain, 1))
     loud = replace(terrain, noise=1.0)
     held = method.noise(loud, 1, 0.0) + method.shown(loud, 1, 0.0)
     assert method.step(loud, 1) == pytest.approx(4 * 0.5 * 1.0 / held)

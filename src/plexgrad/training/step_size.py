@@ -41,7 +41,7 @@ FADE = 0.5
 HELD = 0.5
 """The share of the cost that the noise of the steps may hold up on a plateau."""
 
-CALM = 0.75
+CALM = 0.9
 """The share of the largest stable step that is taken there, at most."""
 
 LONGEST = 1024
