@@ -28,7 +28,7 @@ def test_a_run_leaves_its_folder_and_prints_json(plexgrad, tmp_path):
     assert len(told["methods"]) == 2
     folder = tmp_path / told["folder"]
     assert folder == tmp_path / "runs" / "xor"
-    left = {"record.json", "metrics.csv", "report.html", "checkpoint.npz"}
+    left = {"record.json", "metrics.csv", "report.html", "checkpoint.npz", "live.jsonl"}
     assert run_files(folder) == left | {"checkpoint-backpropagation.npz"}
     assert "100 %" in err
     record = pg.Record.load(folder)

@@ -55,7 +55,8 @@ def test_the_bare_code_is_the_hadamard_row_of_its_index(shapes):
     slots = jnp.asarray([0, 1, period - 1, period, 3 * period + 5], jnp.uint32)
     block = code.block(jax.random.key(0), slots, layout)
     parity = [
-        [(-1.0) ** int(p & int(t)).bit_count() for p in indices(layout)] for t in slots
+        [(-1.0) ** (p & t).bit_count() for p in indices(layout).tolist()]
+        for t in slots.tolist()
     ]
     np.testing.assert_array_equal(layout.flatten(block), 0.5 * np.asarray(parity))
 
