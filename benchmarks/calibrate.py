@@ -71,8 +71,19 @@ def evaluations_to(asked, data, setting, key, most):
     return math.inf
 
 
+def capabilities(url):
+    """What the device can do."""
+    device = find.device_at(url)
+    device.open()
+    try:
+        return device.capabilities
+    finally:
+        device.close()
+
+
 def searched(asked, data, middle, say):
     """The settings of the grid with what they took, the best one first."""
+    can = capabilities(asked.url)
     grid = [
         {
             "amplitude": middle["amplitude"] * amplitude,
@@ -81,6 +92,7 @@ def searched(asked, data, middle, say):
             "took": [],
         }
         for amplitude, window, eta in itertools.product(AMPLITUDES, WINDOWS, ETAS)
+        if can.amplitude_low <= middle["amplitude"] * amplitude <= can.amplitude_high
     ]
     most = float(asked.most)
     for start in range(asked.starts):
@@ -92,7 +104,7 @@ def searched(asked, data, middle, say):
         say(
             f"start {start + 1}: best {words(grid[0])} {np.median(grid[0]['took']):.0f}"
         )
-    return grid, most
+    return grid
 
 
 def recommended(asked, data, number):
@@ -166,11 +178,12 @@ def main():
     made = [recommended(asked, data, n) for n in range(1 if asked.quick else TUNED)]
     for each in made:
         say(f"recommended {words(each)}; {each['faults']}")
-    grid, most = searched(asked, data, made[0], say)
+    grid = searched(asked, data, made[0], say)
     best = grid[0]
     for each in (best, *made):
         each["again"] = [
-            evaluations_to(asked, data, each, 3000 + n, 2 * most) for n in range(again)
+            evaluations_to(asked, data, each, 3000 + n, asked.most)
+            for n in range(again)
         ]
         say(f"{words(each)}: {each['again']}")
     row = {

@@ -1,4 +1,4 @@
-"""`plexgrad tune` against a grid search, on three simulated chips.
+"""`plexgrad tune` against a grid search, on simulated chips.
 
     python benchmarks/tune.py [--case parity] [--quick] [--again] [--show]
 
@@ -58,13 +58,10 @@ CASES = {
     ),
     "nist7x7": Case(
         name="nist7x7, 49-4-4 sigmoid, batch 32",
-        flaws="8-bit parameters, activation variation 0.1, cost noise 0.003",
+        flaws="activation variation 0.1, cost noise 0.003",
         chip=CostNoise(
-            Quantised(
-                ActivationVariation(
-                    Simulated(pg.nets.MLP([49, 4, 4], **PAPER), "mse"), 0.1
-                ),
-                8,
+            ActivationVariation(
+                Simulated(pg.nets.MLP([49, 4, 4], **PAPER), "mse"), 0.1
             ),
             0.003,
         ),
@@ -98,6 +95,27 @@ CASES = {
         amplitudes=(0.03, 0.1, 0.3),
         windows=(1, 4, 16),
         etas=(0.0025, 0.005, 0.01, 0.02),
+    ),
+    "8-bit": Case(
+        name="nist7x7, 49-4-4 sigmoid, batch 32",
+        flaws="the same, and 8-bit parameters",
+        chip=CostNoise(
+            Quantised(
+                ActivationVariation(
+                    Simulated(pg.nets.MLP([49, 4, 4], **PAPER), "mse"), 0.1
+                ),
+                8,
+            ),
+            0.003,
+        ),
+        task="nist7x7",
+        reference="baseline",
+        batch=32,
+        target=0.8,
+        evaluations=100_000,
+        amplitudes=(0.1, 0.3, 0.9),
+        windows=(16, 64, 256),
+        etas=(0.1, 0.2, 0.4, 0.8),
     ),
 }
 
