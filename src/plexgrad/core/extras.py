@@ -18,3 +18,12 @@ def needed(name: str, extra: str) -> Any:
         raise ImportError(
             f"{package} is missing: pip install 'plexgrad[{extra}]'"
         ) from error
+
+
+def lacking(name: str, extra: str) -> str:
+    """What `needed` would say; "" if the module is here."""
+    try:
+        needed(name, extra)
+    except ImportError as error:
+        return str(error)
+    return ""

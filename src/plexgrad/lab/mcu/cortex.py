@@ -6,11 +6,10 @@ would put them, runs until the processor sleeps, and takes what the sending func
 given. So it proves function, not time. Needs unicorn: pip install 'plexgrad[mcu]'.
 """
 
-import importlib
 import struct
-from types import ModuleType
 from typing import Any
 
+from plexgrad.core.extras import needed
 from plexgrad.lab.device import LinkLost
 from plexgrad.lab.mcu.board import PAGE_AT, Board, firmware, segments
 
@@ -21,21 +20,11 @@ RECEIVED, SEND = 8, 9
 """Words of the vector table: the ring of received bytes, and the sending function."""
 
 
-def needed(name: str) -> ModuleType:
-    """A module of Unicorn. Raises ImportError that says how to get it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"unicorn is missing: pip install 'plexgrad[mcu]' ({error})"
-        ) from error
-
-
 class Cortex:
     """A processor with the firmware that was reset and runs until it sleeps."""
 
     def __init__(self, board: Board) -> None:
-        uc, arm = needed("unicorn"), needed("unicorn.arm_const")
+        uc, arm = needed("unicorn", "mcu"), needed("unicorn.arm_const", "mcu")
         self._sp, self._pc, self._lr, self._first, self._second = (
             getattr(arm, f"UC_ARM_REG_{name}")
             for name in ("SP", "PC", "LR", "R0", "R1")

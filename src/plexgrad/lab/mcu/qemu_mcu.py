@@ -26,6 +26,11 @@ class QemuMCU(Remote):
         return cls(board, **options, url=url)
 
     @classmethod
+    def missing(cls) -> str:
+        """What to install first; "" if it is here."""
+        return "" if shutil.which(PROGRAM) else f"apt install {PROGRAM}"
+
+    @classmethod
     def demos(cls) -> "list[QemuMCU]":
         """A board for the laws, if QEMU is there."""
-        return [cls(Board((3, 4, 2)))] if shutil.which(PROGRAM) else []
+        return [cls(Board((3, 4, 2)))] if not cls.missing() else []

@@ -1,8 +1,8 @@
 """The driver `mcu:49-4-4`: the firmware on a Cortex-M3 in this process, by Unicorn."""
 
-from importlib.util import find_spec
 from typing import ClassVar, final
 
+from plexgrad.core.extras import lacking
 from plexgrad.lab.mcu.board import Board, board_of
 from plexgrad.lab.mcu.cortex import CortexLine
 from plexgrad.lab.remote import Remote
@@ -23,9 +23,14 @@ class UnicornMCU(Remote):
         return cls(board_of(url)[0], url)
 
     @classmethod
+    def missing(cls) -> str:
+        """What to install first; "" if it is here."""
+        return lacking("unicorn", "mcu")
+
+    @classmethod
     def demos(cls) -> "list[UnicornMCU]":
         """Boards for the laws, if Unicorn is there."""
-        if find_spec("unicorn") is None:
+        if cls.missing():
             return []
         return [
             cls(Board((3, 4, 2))),

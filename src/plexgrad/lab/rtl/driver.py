@@ -10,12 +10,13 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from plexgrad.core.extras import lacking
 from plexgrad.core.validate import one_of, positive
 from plexgrad.lab import shifts
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.device import Autonomy, Identity, Measurement, Shown, Trace
 from plexgrad.lab.perturbations import Codes, Perturbations
-from plexgrad.lab.rtl import rates, rows
+from plexgrad.lab.rtl import rates, rows, verilated
 from plexgrad.lab.rtl.data import Data, words
 from plexgrad.lab.rtl.design import Design
 from plexgrad.lab.rtl.engine import Engine
@@ -108,6 +109,11 @@ class Rtl:
         if not re.fullmatch(r"\d+(-\d+)+", sizes):
             raise ValueError(f"sizes must be joined by dashes, got {sizes!r}")
         return cls(Design(tuple(map(int, sizes.split("-"))), **built), **options)
+
+    @classmethod
+    def missing(cls) -> str:
+        """What to install for the logic itself; without, its bit-true model runs."""
+        return lacking("amaranth", "rtl") or verilated.missing()
 
     @classmethod
     def demos(cls) -> "list[Rtl]":

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from plexgrad.core.extras import lacking
 from plexgrad.core.validate import one_of
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import (
@@ -60,6 +61,11 @@ class ScpiDevice:
         name = f"TCPIP0::{host}::{port}::SOCKET"
         line = TCP(host, port) if via == "socket" else VisaLine(name)
         return cls(line, **options)
+
+    @classmethod
+    def missing(cls) -> str:
+        """What to install first; "" if it is here."""
+        return lacking("pyvisa", "scpi") or lacking("pyvisa_py", "scpi")
 
     @classmethod
     def demos(cls) -> "list[ScpiDevice]":

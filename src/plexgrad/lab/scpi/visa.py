@@ -1,6 +1,6 @@
 """VISA resources as lines, by PyVISA: `visa:RESOURCE`, and `scpi://HOST:PORT`.
 
-PyVISA with the backend PyVISA-py (`pip install pyvisa pyvisa-py`) is Python alone;
+PyVISA with the backend PyVISA-py (extra `scpi`) is Python alone;
 another backend ("@ivi") is a vendor's VISA library, with USB and GPIB.
 """
 
@@ -98,7 +98,7 @@ def _manager(backend: str) -> Any:
         import pyvisa
     except ImportError as error:
         raise FileNotFoundError(
-            "VISA instruments need PyVISA: pip install pyvisa pyvisa-py"
+            "VISA instruments need PyVISA: pip install 'plexgrad[scpi]'"
         ) from error
     return pyvisa.ResourceManager(backend)
 

@@ -106,9 +106,14 @@ class SpiceCrossbar(InProcess):
         return cls([int(size) for size in sizes], **options)
 
     @classmethod
+    def missing(cls) -> str:
+        """What to install first; "" if it is here."""
+        return "apt install libngspice0" if installed() is None else ""
+
+    @classmethod
     def demos(cls) -> "list[SpiceCrossbar]":
         """Both neurons, ideal and as produced, for the laws; none without ngspice."""
-        if installed() is None:
+        if cls.missing():
             return []
         dumb: Any = {"codes": False, "data": False, "updates": False}
         return [

@@ -7,7 +7,6 @@ Needs pyserial: pip install 'plexgrad[lab]'.
 """
 
 import contextlib
-import importlib
 import os
 import select
 import threading
@@ -15,16 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from plexgrad.core.extras import lacking, needed
 from plexgrad.lab.device import LinkLost
 from plexgrad.lab.transports.transport import AbstractTransport, parts
-
-
-def needed(name: str) -> Any:
-    """A module of the extra `lab`. Raises ImportError that says how to get it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(f"{name} is missing: pip install 'plexgrad[lab]'") from error
 
 
 class Serial(AbstractTransport):
@@ -48,11 +40,7 @@ class Serial(AbstractTransport):
     @classmethod
     def missing(cls) -> str:
         """What to install first; "" if it is here."""
-        try:
-            needed("serial")
-        except ImportError as error:
-            return str(error)
-        return ""
+        return lacking("serial", "lab")
 
     @classmethod
     @contextmanager
@@ -62,7 +50,7 @@ class Serial(AbstractTransport):
 
     def open(self) -> None:
         self.close()
-        serial = needed("serial")
+        serial = needed("serial", "lab")
         self._error = serial.SerialException
         try:
             self._serial = serial.serial_for_url(

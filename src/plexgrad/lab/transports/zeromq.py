@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from plexgrad.core.extras import lacking, needed
 from plexgrad.lab.device import LinkLost
-from plexgrad.lab.transports.serial_port import needed
 from plexgrad.lab.transports.tcp import host_and_port, is_public
 from plexgrad.lab.transports.transport import AbstractTransport, parts
 
@@ -44,6 +44,11 @@ class ZMQ(AbstractTransport):
         return cls(*host_and_port(place), **options)
 
     @classmethod
+    def missing(cls) -> str:
+        """What to install first; "" if it is here."""
+        return lacking("zmq", "lab")
+
+    @classmethod
     @contextmanager
     def demo(cls) -> Iterator["ZMQ"]:
         with ZMQListener(lambda: lambda data: data) as listener:
@@ -51,7 +56,7 @@ class ZMQ(AbstractTransport):
 
     def open(self) -> None:
         self.close()
-        zmq, keys = needed("zmq"), Path(self.keys)
+        zmq, keys = needed("zmq", "lab"), Path(self.keys)
         names = f"{CLIENT}.key_secret", f"{SERVER}.key"
         mine, server = (load_keys(keys / name) if self.keys else None for name in names)
         self._socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -85,7 +90,7 @@ class ZMQ(AbstractTransport):
         """The next event of the connection, 0 if there is none in time."""
         if not self._monitor.poll(max(1, int(1e3 * timeout_s))):
             return 0
-        monitor = needed("zmq.utils.monitor")
+        monitor = needed("zmq.utils.monitor", "lab")
         return int(monitor.recv_monitor_message(self._monitor)["event"])
 
     def close(self) -> None:
@@ -99,7 +104,7 @@ class ZMQ(AbstractTransport):
 
     def send(self, data: bytes) -> None:
         self._line()
-        zmq = needed("zmq")
+        zmq = needed("zmq", "lab")
         try:
             self._socket.send(data, zmq.NOBLOCK)
         except zmq.ZMQError as error:
@@ -107,7 +112,7 @@ class ZMQ(AbstractTransport):
 
     def receive(self, timeout_s: float | int) -> bytes:
         self._line()
-        zmq = needed("zmq")
+        zmq = needed("zmq", "lab")
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._monitor, zmq.POLLIN)
@@ -147,7 +152,7 @@ class ZMQListener:
                 "a device must be served with keys where others can reach it: "
                 f"plexgrad chip keys DIR, then zmq://{host}:{port}?keys=DIR"
             )
-        zmq = needed("zmq")
+        zmq = needed("zmq", "lab")
         mine = load_keys(Path(keys) / f"{SERVER}.key_secret") if keys else None
         self.connect = connect
         self._context = zmq.Context()
@@ -210,7 +215,7 @@ def make_keys(folder: str | Path) -> list[Path]:
     of their own, whose public half goes to `clients`. Raises FileExistsError if there
     are keys already.
     """
-    auth, folder = needed("zmq.auth"), Path(folder)
+    auth, folder = needed("zmq.auth", "lab"), Path(folder)
     made = [folder / f"{who}.key_secret" for who in (SERVER, CLIENT)]
     for path in made:
         if path.exists():
@@ -231,12 +236,12 @@ def load_keys(path: Path) -> tuple[bytes, bytes | None]:
     """Public and secret key of a file. Raises FileNotFoundError if there is none."""
     if not path.is_file():
         raise FileNotFoundError(f"no key at {path}: plexgrad chip keys {path.parent}")
-    return needed("zmq.auth").load_certificate(str(path))
+    return needed("zmq.auth", "lab").load_certificate(str(path))
 
 
 def _guard(context: Any, keys: Path) -> Any:
     """What lets in only hosts whose public keys are in the folder `clients`."""
-    guard = needed("zmq.auth.thread").ThreadAuthenticator(context)
+    guard = needed("zmq.auth.thread", "lab").ThreadAuthenticator(context)
     guard.start()
     guard.configure_curve(domain="*", location=str(keys / CLIENTS))
     return guard
