@@ -12,7 +12,7 @@ import plexgrad as pg
 from plexgrad.chips.measuring import measure
 from plexgrad.training.pilot import _shared
 from plexgrad.training.recommendation import Recommendation
-from plexgrad.training.step_size import CALM
+from plexgrad.training.step_size import CALM, HELD
 from plexgrad.training.tune import tune
 from plexgrad.training.writes import arriving, shaken, with_writes
 from tests.training.test_tune import (
@@ -33,7 +33,7 @@ def test_on_a_plateau_the_step_is_bounded_by_noise_and_stability():
     assert method.step(terrain, 1) == pytest.approx(CALM * method.limit(terrain, 1))
     loud = replace(terrain, noise=1.0)
     held = method.noise(loud, 1, 0.0) + method.shown(loud, 1, 0.0)
-    assert method.step(loud, 1) == pytest.approx(4 * 0.5 * 1.0 / held)
+    assert method.step(loud, 1) == pytest.approx(4 * HELD * 1.0 / held)
 
 
 # Measuring

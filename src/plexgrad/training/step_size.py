@@ -38,7 +38,7 @@ from plexgrad.estimators import WeightPerturbation
 FADE = 0.5
 """The share of the gradient's power that a step is planned for."""
 
-HELD = 0.5
+HELD = 0.15
 """The share of the cost that the noise of the steps may hold up on a plateau."""
 
 CALM = 0.9
