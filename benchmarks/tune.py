@@ -26,6 +26,7 @@ import plexgrad as pg  # noqa: E402
 from plexgrad.chips import (  # noqa: E402
     ActivationVariation,
     CostNoise,
+    PerturbationMismatch,
     Quantised,
     Simulated,
     WriteNoise,
@@ -73,6 +74,24 @@ CASES = {
         amplitudes=(0.03, 0.1, 0.3),
         windows=(1, 4, 16),
         etas=(0.4, 0.8, 1.6, 3.2),
+    ),
+    "xor": Case(
+        name="xor, 2-4-1 sigmoid, all 4 patterns at a time",
+        flaws="perturbations that differ by 0.2, cost noise 0.003",
+        chip=CostNoise(
+            PerturbationMismatch(
+                Simulated(pg.nets.MLP([2, 4, 1], **PAPER), "mse"), 0.2
+            ),
+            0.003,
+        ),
+        task="xor",
+        reference="baseline",
+        batch=4,
+        target=1.0,
+        evaluations=40_000,
+        amplitudes=(0.1, 0.3, 1.0),
+        windows=(1, 4, 16),
+        etas=(0.5, 1.0, 2.0, 4.0),
     ),
     "digits": Case(
         name="digits, 64-32-10 tanh, batch 32",

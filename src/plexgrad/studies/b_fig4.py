@@ -94,8 +94,8 @@ class Fig4(AbstractStudy):
         plan = {
             "tiny": {"layerwise": {1: 30}, "backprop": {1: 60}},
             "machine": {
-                "layerwise": {1: 60 * K, 2: 40 * K, 4: 8 * K},
-                "backprop": {1: 30 * K, 2: 20 * K, 4: 8 * K},
+                "layerwise": {1: 60 * K, 2: 16 * K},
+                "backprop": {1: 14 * K, 2: 6 * K},
             },
             "paper": {
                 "layerwise": dict.fromkeys(WIDTHS, 10 * M),
