@@ -88,6 +88,11 @@ class Panel(App[int]):
         self._draw()
 
     def _draw(self) -> None:
+        # A timer may still tick while the panel closes, when its widgets are gone.
+        if self.query("#title") and self.query("#accuracy") and self.query("#chip"):
+            self._draw_all()
+
+    def _draw_all(self) -> None:
         run = self.run_
         self.query_one("#title", Static).update(words.title(run))
         self.query_one("#state", Static).update(self.note or words.state_words(run))
