@@ -44,9 +44,7 @@ class Machine:
     def __init__(self, board: Board, link: str) -> None:
         self.board, self.link = board, one_of("link", link, LINKS)
         self._folder = tempfile.TemporaryDirectory(prefix="plexgrad-")
-        self._listener = (
-            socket.create_server(("127.0.0.1", 0)) if link == "tcp" else None
-        )
+        self._listener = _listening() if link == "tcp" else None
         self.process: subprocess.Popen[bytes] | None = None
         self.line: AbstractTransport | None = None
 
@@ -122,6 +120,16 @@ class Machine:
         if not data:
             raise LinkLost(f"{PROGRAM} must run, it ended with {self.process.wait()}")
         return data
+
+
+def _listening() -> socket.socket:
+    """A socket for the emulator, whose connections send every byte at once.
+
+    They inherit that (Linux); with Nagle's algorithm an answer takes 40 ms.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class QemuLine:
