@@ -38,11 +38,20 @@ from plexgrad.training.tune import tune  # noqa: E402
 from tune_grid import Case, evaluations_to_target  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "tune.json"
-CHIPS, SEEDS, AGAIN = 5, 12, 24
+CHIPS, SEEDS, AGAIN = 5, 12, 64
 GOAL = 1.2
 """Evaluations, relative to the best of the grid, that a recommendation may need."""
 
 PAPER = {"initial": (-0.5, 0.5), "subtract_bias": True}
+VARIED = ActivationVariation(Simulated(pg.nets.MLP([49, 4, 4], **PAPER), "mse"), 0.1)
+LETTERS = {
+    "name": "nist7x7, 49-4-4 sigmoid, batch 32",
+    "task": "nist7x7",
+    "reference": "baseline",
+    "batch": 32,
+    "target": 0.8,
+    "evaluations": 100_000,
+}
 CASES = {
     "parity": Case(
         name="parity-4, 4-8-1 sigmoid, all 16 strings at a time",
@@ -58,19 +67,9 @@ CASES = {
         etas=(0.5, 1.0, 2.0, 4.0),
     ),
     "nist7x7": Case(
-        name="nist7x7, 49-4-4 sigmoid, batch 32",
+        **LETTERS,
         flaws="activation variation 0.1, cost noise 0.003",
-        chip=CostNoise(
-            ActivationVariation(
-                Simulated(pg.nets.MLP([49, 4, 4], **PAPER), "mse"), 0.1
-            ),
-            0.003,
-        ),
-        task="nist7x7",
-        reference="baseline",
-        batch=32,
-        target=0.8,
-        evaluations=100_000,
+        chip=CostNoise(VARIED, 0.003),
         amplitudes=(0.03, 0.1, 0.3),
         windows=(1, 4, 16),
         etas=(0.4, 0.8, 1.6, 3.2),
@@ -116,22 +115,9 @@ CASES = {
         etas=(0.0025, 0.005, 0.01, 0.02),
     ),
     "8-bit": Case(
-        name="nist7x7, 49-4-4 sigmoid, batch 32",
+        **LETTERS,
         flaws="the same, and 8-bit parameters",
-        chip=CostNoise(
-            Quantised(
-                ActivationVariation(
-                    Simulated(pg.nets.MLP([49, 4, 4], **PAPER), "mse"), 0.1
-                ),
-                8,
-            ),
-            0.003,
-        ),
-        task="nist7x7",
-        reference="baseline",
-        batch=32,
-        target=0.8,
-        evaluations=100_000,
+        chip=CostNoise(Quantised(VARIED, 8), 0.003),
         amplitudes=(0.1, 0.3, 0.9),
         windows=(16, 64, 256),
         etas=(0.1, 0.2, 0.4, 0.8),
@@ -178,7 +164,7 @@ def search(case, data, say, few):
 def study(case, say, quick, before=None):
     """Tune, search the grid, and train anew with what both found.
 
-    `before` is a row that was saved, whose grid and best are kept.
+    `before` is a row that was saved, whose grid is kept.
     """
     data = pg.data.load(case.task)
     few = 2 if quick else None
@@ -206,7 +192,7 @@ def study(case, say, quick, before=None):
     return {
         "case": to_spec(case),
         "grid": grid,
-        "best": before["best"] if before else {**best, "again": again(best)},
+        "best": {**best, "again": again(best)},
         "tuned": rows,
         "machine": machine(),
         "versions": versions(),

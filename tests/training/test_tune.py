@@ -15,7 +15,7 @@ from plexgrad.chips.measuring import measure
 from plexgrad.core.contracts import AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import WeightProbe
-from plexgrad.training.amplitude_scan import scanned
+from plexgrad.training.amplitude_scan import ENOUGH, LATE, MARGIN, roughness, scanned
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
 from plexgrad.training.probing import AMPLITUDES, Bench
@@ -109,9 +109,18 @@ def test_a_scan_finds_slope_curvature_and_departure():
 
 @given(st.floats(1e-6, 1e-3), st.floats(0.05, 5.0))
 def test_the_amplitude_of_least_error_is_the_closed_form(noise, cubic):
-    scan = replace(SCAN, cubic=cubic)
+    scan = replace(SCAN, cubic=cubic, total=0.0)
     found = scan.best_power(noise, "antithetic")
     assert found == pytest.approx((noise**2 / (8 * cubic)) ** (1 / 3), rel=0.02)
+
+
+@given(st.floats(1e-4, 1e-2))
+def test_no_larger_amplitude_is_taken_than_the_noise_asks_for(noise):
+    scan = replace(SCAN, cubic=1e-6 * noise**2)
+    best = replace(scan, total=0.0).best_power(noise, "antithetic")
+    enough = noise**2 / 2 / (ENOUGH * LATE * scan.total)
+    found = scan.best_power(noise, "antithetic")
+    assert found == pytest.approx(max(enough, MARGIN * best), rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +128,7 @@ def test_the_amplitude_of_least_error_is_the_closed_form(noise, cubic):
 )
 def test_the_amplitude_grows_with_the_noise_as_it_should(reference, order):
     scan = scan_of(1e-3, 1e-3, np.random.default_rng(0), 200)
+    scan = replace(scan, total=0.0)
     found = [scan.best_power(noise, reference) ** 0.5 for noise in (1e-5, 1e-3)]
     assert found[1] / found[0] == pytest.approx(100**order, rel=0.05)
 
@@ -130,6 +140,27 @@ def test_amplitudes_that_do_not_move_the_cost_are_left_out():
     scan = scanned(levels, levels**2, odd, 0 * odd, 1e-9)
     assert scan.dead == pytest.approx(0.01)
     assert scan.best_power(1e-9, "antithetic") >= 0.99e-4
+
+
+def test_a_cost_that_is_straight_again_far_away_is_not_believed():
+    rng = np.random.default_rng(0)
+    levels = np.array(AMPLITUDES)
+    near, far = rng.normal(size=(2, 12, 1))
+    odd = np.where(levels < 0.2, near, 0.7 * near + 0.3 * far) * levels
+    scan = scanned(levels, levels**2, odd, 0 * odd, 1e-6)
+    assert scan.most == pytest.approx(0.1)
+    assert scan.dead == 0
+    assert scan.total == pytest.approx(np.mean(near**2), rel=1e-3)
+
+
+def test_roughness_is_told_from_curvature():
+    rng = np.random.default_rng(0)
+    powers = np.array(AMPLITUDES) ** 2
+    even = rng.normal(size=(4000, 1)) * powers
+    assert roughness(powers, even) == pytest.approx(0, abs=1e-12)
+    up, down, rest = 1e-3 * rng.normal(size=(3, 4000, len(powers)))
+    rough = even + (up + down) / 2 - rest[:, :1]
+    assert roughness(powers, rough) == pytest.approx(1e-3, rel=0.05)
 
 
 def test_noise_alone_is_not_seen():

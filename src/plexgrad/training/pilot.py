@@ -26,6 +26,9 @@ SEGMENTS = (1, 2, 4, 8)
 SURE = 3.0
 """Standard errors by which the cost must have fallen, or this is a plateau."""
 
+TINY = 1e-12
+"""The least variance of a curvature."""
+
 FAINT = 0.02
 """The least share of a batch's gradient power that is believed to be common to all."""
 
@@ -63,7 +66,7 @@ def descend(
 
     start = before = check()
     segments: list[Segment] = []
-    terrain = replace(terrain, level=_level(start, terrain.noise))
+    first = terrain = replace(terrain, level=_level(start, terrain.noise))
     for part in SEGMENTS:
         length = max(1, slots * part // sum(SEGMENTS))
         window = method.window(terrain, write_cost, max(1, length // tau_x))
@@ -78,7 +81,7 @@ def descend(
             )
         odd = np.concatenate([each.odd for each in told])
         even = np.concatenate([each.even for each in told])
-        terrain = _seen(method, terrain, odd, even)
+        terrain = _seen(method, terrain, first, odd, even).no_flatter(first)
         terrain = replace(terrain, level=_level(after, terrain.noise))
         fallen, doubt = _mean(start - after)
         terrain = replace(terrain, plateau=fallen < SURE * doubt)
@@ -112,22 +115,29 @@ def _mean(values: np.ndarray) -> tuple[float, float]:
 
 
 def _seen(
-    method: Method, terrain: Terrain, odd: np.ndarray, even: np.ndarray
+    method: Method, terrain: Terrain, known: Terrain, odd: np.ndarray, even: np.ndarray
 ) -> Terrain:
-    """The terrain with the gradient power and curvature that slots have told."""
+    """The terrain with the gradient power that slots have told, and the curvature.
+
+    The latter with what was `known` before, each as it was sure: of n readings of
+    variance s the mean has the variance s / n, and s itself about 2 s^2 / n.
+    """
     power = method.estimator.code.power(method.layout)
     total = (float(np.mean(odd**2)) - terrain.noise**2 / 2) / power
     total = max(total, FAINT * terrain.total)
+    terrain = replace(terrain, total=total, gradient=min(terrain.gradient, total))
     bends = 2 * even / power
     if len(bends) < 2:
-        return replace(terrain, total=total, gradient=min(terrain.gradient, total))
-    spread = float(np.var(bends, ddof=1)) - 6 * terrain.noise**2 / power**2
+        return terrain
+    scatter = max(float(np.var(bends, ddof=1)), TINY)
+    square = max(scatter - 6 * terrain.noise**2 / power**2, 0.0) / 2
+    before, count = max(known.scatter, TINY), len(bends)
+    means = count / scatter, known.readings / before
+    squares = count / scatter**2, known.readings / before**2
     return replace(
         terrain,
-        total=total,
-        gradient=min(terrain.gradient, total),
-        trace=float(np.mean(bends)),
-        bend=math.sqrt(max(spread, 0.0) / 2),
+        trace=float(np.average((bends.mean(), known.trace), weights=means)),
+        bend=math.sqrt(np.average((square, known.bend**2), weights=squares)),
     )
 
 

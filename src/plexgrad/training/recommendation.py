@@ -69,11 +69,15 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was measured and chosen; `step` is eta of plain descent."""
+    """What was measured and chosen; `step` is eta of plain descent.
+
+    The terrain is that where the pilot ended, and at the `start`.
+    """
 
     scan: Scan
     segments: list[Segment]
     method: Method
+    start: Terrain
     terrain: Terrain
     tau_theta: int
     step: float

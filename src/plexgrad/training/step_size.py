@@ -28,7 +28,7 @@ G is that of today, and the step has to serve until the end. Two amendments:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.layout import Layout
@@ -37,6 +37,9 @@ from plexgrad.estimators import WeightPerturbation
 
 FADE = 0.5
 """The share of the gradient's power that a step is planned for."""
+
+LATE = 0.1
+"""The share of the gradient's power that a window still has to serve."""
 
 HELD = 0.15
 """The share of the cost that the noise of the steps may hold up on a plateau."""
@@ -58,7 +61,9 @@ class Terrain:
     `noise` is the standard deviation of one reading, `level` the cost now; `total` is
     the gradient power of one batch, `gradient` that of the mean over all; `trace` and
     `bend` are the trace and the root sum of squares of the curvature; `cubic` is E, the
-    departure from linearity (see `amplitude_scan`). A write of an update u per
+    departure from linearity (see `amplitude_scan`). The trace and bend are the mean and
+    scatter of so many `readings` of variance `scatter`; slopes hold up to amplitudes of
+    `linear`. A write of an update u per
     parameter has the variance write^2 + write_rate u; updates below `least_update` are
     lost. On a `plateau` the cost was not seen to fall.
     """
@@ -74,6 +79,9 @@ class Terrain:
     write_rate: float = 0.0
     least_update: float = 0.0
     plateau: bool = False
+    linear: float = math.inf
+    scatter: float = 0.0
+    readings: int = 0
 
     @property
     def spread(self) -> float:
@@ -89,6 +97,12 @@ class Terrain:
     def steepest(self) -> float:
         """The curvature that the gradient meets."""
         return self.bend**2 / self.slope if self.slope > 0 else 0.0
+
+    def no_flatter(self, other: "Terrain") -> "Terrain":
+        """With the curvature of the other one if that is larger: it may come again."""
+        if other.slope <= self.slope:
+            return self
+        return replace(self, trace=other.trace, bend=other.bend)
 
     def signal_noise(self, power: float, reference: Reference) -> float:
         """Variance of one signal that is not the gradient's, at a code's power."""
@@ -161,13 +175,18 @@ class Method:
             planned = self.planned(terrain)
             bending = self.bending(terrain, slots, planned)
             return planned / bending if bending > 0 else math.inf
-        return self.lasting(terrain, slots)
+        return min(self.lasting(terrain, slots), self.leap(terrain, slots))
 
     def lasting(self, terrain: Terrain, slots: int) -> float:
         """The step that noise and stability allow, whatever the gradient is now."""
         noise = self.noise(terrain, slots, 0.0) + self.shown(terrain, slots, 0.0)
         held = 4 * HELD * terrain.level / noise if noise > 0 else math.inf
         return min(held, CALM * self.limit(terrain, slots))
+
+    def leap(self, terrain: Terrain, slots: int) -> float:
+        """The step beyond which updates leave the range where slopes hold."""
+        update = self.rms(terrain, slots, terrain.gradient)
+        return terrain.linear / update if update > 0 else math.inf
 
     def limit(self, terrain: Terrain, slots: int) -> float:
         """The step beyond which the cost rises even without noise."""
@@ -189,13 +208,19 @@ class Method:
 
         Windows whose updates would be lost are left out, unless all would be.
         """
-        gradient, found, lost = self.planned(terrain), {}, {}
+        late = replace(
+            terrain,
+            total=terrain.total * LATE / FADE,
+            gradient=terrain.gradient * LATE / FADE,
+        )
+        now, gradient = self.planned(terrain), self.planned(late)
+        found, lost = {}, {}
         for double in range(max(1, longest).bit_length()):
             slots = self.clock.tau_x << double
-            eta = self.step(terrain, slots)
-            gain = self.gain(terrain, slots, gradient, eta)
+            eta = self.step(late, slots)
+            gain = self.gain(late, slots, gradient, eta)
             rate = gain / (self.evaluations(slots) + write_cost)
-            update = eta * self.rms(terrain, slots, gradient)
+            update = self.step(terrain, slots) * self.rms(terrain, slots, now)
             (found if update >= terrain.least_update else lost)[slots] = rate
         return found or dict(list(lost.items())[-1:])
 

@@ -12,7 +12,7 @@ Only readings of the cost and writes are used, as silicon allows them.
    after a segment tell how fast it really went, and so how much of the gradient all
    batches share.
 5. tau_theta is the shortest window that gains nearly as much per evaluation as the
-   best, eta the step that gains most there.
+   best, eta the step that gains most there, or that lasts.
 """
 
 import math
@@ -29,7 +29,7 @@ from plexgrad.core.contracts import AbstractTrainable
 from plexgrad.core.validate import at_least, int_at_least
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
-from plexgrad.training.amplitude_scan import Scan, scanned
+from plexgrad.training.amplitude_scan import Scan, roughness, scanned
 from plexgrad.training.arguments import as_key, refuse_mismatch
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order, Sampling
@@ -46,6 +46,9 @@ RESTS = 16
 SCAN_SHARE = 0.25
 DIRECTIONS = 6
 """Directions of the scan, at least."""
+
+ROUGH = 2.0
+"""A cost is rough if it shows so many times the noise at rest."""
 
 ROUNDING = 2.0**-23
 """Noise of a float32 cost, relative to it."""
@@ -135,14 +138,14 @@ def advised(
     # A reading is a float32: its last bits are noise even where there is none.
     noise = max(float(np.std(rest, ddof=1)), ROUNDING * float(np.abs(rest).mean()))
     stage("noise")
-    scan = _scan(bench, unit, noise, budget)
+    scan, noise = _scan(bench, unit, noise, budget)
     stage("amplitude")
     power = scan.best_power(noise, estimator.reference)
     amplitude = bench.nearest(math.sqrt(power / unit.code.power(bench.layout)))
     estimator = _at(unit, amplitude)
     method = Method(estimator, clock or Clock(), bench.layout)
     pairs = replace(method, estimator=replace(estimator, reference="antithetic"))
-    terrain = Terrain(
+    start = terrain = Terrain(
         noise=noise,
         level=float(rest.mean()),
         total=scan.total,
@@ -150,6 +153,9 @@ def advised(
         trace=scan.trace,
         bend=scan.bend,
         cubic=scan.cubic,
+        linear=scan.most,
+        scatter=scan.scatter,
+        readings=scan.directions,
     )
     planned, tau_x = pairs.planned(terrain), pairs.clock.tau_x
     update = pairs.step(terrain, tau_x) * pairs.rms(terrain, tau_x, planned)
@@ -161,8 +167,11 @@ def advised(
 
     terrain = segments[-1].terrain
     slots = method.window(terrain, write_cost)
-    step = max(method.step(terrain, slots), method.lasting(terrain, slots))
-    found = Findings(scan, segments, method, terrain, slots, step, write_cost)
+    # Training begins again where the pilot began.
+    high = replace(terrain, level=max(terrain.level, start.level))
+    step = max(method.step(terrain, slots), method.lasting(high, slots))
+    step = min(step, method.leap(start, slots))
+    found = Findings(scan, segments, method, start, terrain, slots, step, write_cost)
     eta = found.eta(rule)
     return Recommendation(
         amplitude=amplitude,
@@ -184,7 +193,8 @@ def _at(estimator: WeightPerturbation, amplitude: float) -> WeightPerturbation:
 
 def _scan(
     bench: Probing, estimator: WeightPerturbation, noise: float, budget: int
-) -> Scan:
+) -> tuple[Scan, float]:
+    """The scan, and the noise of a reading with all that is not smooth in it."""
     levels = np.array(bench.levels)
     turns = (0.0, *(sign * level for level in bench.levels for sign in (1, -1)))
     directions = max(DIRECTIONS, int(SCAN_SHARE * budget / len(turns)))
@@ -197,6 +207,8 @@ def _scan(
     up, down = costs[:, 1::2], costs[:, 2::2]
     powers = estimator.code.power(bench.layout) * levels**2
     odd, even = (up - down) / 2, (up + down) / 2 - costs[:, :1]
+    rough = roughness(powers, even)
+    noise = rough if rough > ROUGH * noise else noise
     scan = scanned(levels, powers, odd, even, noise)
     if not scan.seen:
         raise ValueError(
@@ -204,7 +216,7 @@ def _scan(
             f"{levels[0]:g} to {levels[-1]:g} moved it by no more than the "
             f"noise of a reading, {noise:.3g}, in {directions} directions"
         )
-    return scan
+    return scan, noise
 
 
 def _refuse(rule: Rule) -> None:

@@ -61,12 +61,17 @@ def _noise(found: Findings) -> str:
 
 def _amplitude(found: Findings) -> str:
     scan, reference = found.scan, found.method.estimator.reference
-    seen = "" if scan.departs else "at most "
-    text = (
-        f"Slopes are linear and above the noise from {scan.least:.2g} to "
-        f"{scan.most:.2g}. amplitude = {found.amplitude:.3g} balances that noise "
-        f"against the departure ({seen}{scan.cubic:.2g} times amplitude^4 in power"
-    )
+    noise, seen = found.terrain.noise, "" if scan.departs else "at most "
+    text = f"Slopes are linear and above the noise from {scan.least:.2g} to "
+    text += f"{scan.most:.2g}. amplitude = {found.amplitude:.3g} "
+    if scan.is_enough(scan.best_power(noise, reference), noise, reference):
+        text += (
+            "makes the noise small beside the crosstalk of the code, which no "
+            "amplitude changes; a larger one departs further from linearity ("
+        )
+    else:
+        text += "balances that noise against the departure from linearity ("
+    text += f"{seen}{scan.cubic:.2g} times amplitude^4 in power"
     if reference != "antithetic":
         text += ", and the curvature that a baseline leaves in"
     text += ")."
@@ -143,7 +148,12 @@ def _eta(found: Findings, eta: float, rule: str) -> str:
         f"eta = {eta:.3g} is for a gradient power of {planned:.2g} against "
         f"{noise + shown - planned:.2g} of crosstalk, batches and noise: "
     )
-    if today < found.step:
+    if found.step == found.method.leap(found.start, found.tau_theta):
+        text = (
+            f"eta = {eta:.3g} makes updates as large as the range where slopes were "
+            f"seen to hold, {found.scan.most:.2g}."
+        )
+    elif today < found.step:
         text = (
             f"eta = {eta:.3g} is as large as noise and stability allow: it may hold "
             f"up {100 * HELD:.0f} % of the cost in the end, or is {100 * CALM:.0f} % "

@@ -29,7 +29,7 @@ READS = 4
 FORWARD = 16
 """Writes in one direction, at most."""
 
-SHAKES = (8, 32, 128)
+SHAKES = (8, 32, 128, 512)
 """Writes that cancel, in turn until their error shows."""
 
 SURE = 3.0
@@ -40,6 +40,9 @@ MATTERS = 0.25
 
 ARRIVES = 0.5
 """The share of an update that must arrive."""
+
+SMALLER = 0.25
+"""The updates whose errors are sought, relative to today's: the gradient fades."""
 
 LARGER = 4.0
 """By how much a larger update is tried, so many times at most:"""
@@ -59,6 +62,7 @@ def with_writes(
             break
         update *= LARGER
         terrain = replace(terrain, least_update=update)
+    update *= SMALLER
     busy, times = 0.0, 1
     for times in SHAKES:
         busy, least = shaken(bench, terrain, update, times)
@@ -66,7 +70,10 @@ def with_writes(
             break
     if not busy:
         return terrain
-    still = min(busy, shaken(bench, terrain, 0.0, times)[0])
+    still = shaken(bench, terrain, 0.0, times)[0]
+    if busy < SURE * still:
+        # Six trials tell a variance to within a factor of two: the two are one.
+        busy = still = (busy + still) / 2
     rate = (busy - still) / update
     return replace(terrain, write=math.sqrt(still), write_rate=rate)
 
