@@ -23,7 +23,7 @@ from plexgrad.lab import find, loop
 from plexgrad.lab.calibrate.run import Setting, calibrate
 from plexgrad.training.train import machine
 
-TUNED, STARTS, AGAIN = 3, 3, 7
+TUNED, STARTS, AGAIN = 3, 3, 15
 GOAL = 1.25
 """Evaluations, relative to the best of the grid, that a recommendation may need."""
 

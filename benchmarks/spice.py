@@ -20,7 +20,7 @@ from plexgrad.lab.spice import Crossbar, SpiceCrossbar, SpiceError, twin
 from plexgrad.lab.spice.netlist import LIMIT, NEURONS, resistances, resistors
 
 ETA = {("xor", "tanh"): 0.8, ("xor", "diode"): 0.3, "iris": 0.1}
-SLOTS = {"xor": 5000, "iris": 800}
+SLOTS = {"xor": 5000, "iris": 1600}
 DONE = 0.02 / 1.4**2
 """XOR has converged at 0.02 square volts; targets, 0 and 1, are 1.4 V apart."""
 
@@ -149,7 +149,7 @@ def training(runs):
         lines.append(("xor", f"2-2-1 {neuron}", said, told, "95 %"))
     for neuron in NEURONS:
         sampling = {"batch": 15, "sampling": "runs", "points": 1}
-        found = [trained("iris", neuron, key, **sampling) for key in range(runs // 4)]
+        found = [trained("iris", neuron, key, **sampling) for key in range(runs // 2)]
         right = [float(record.final["test_accuracy"].item()) for record in found]
         many = f"{sum(each >= 0.93 for each in right)} of {len(found)}"
         said = f"{many}; mean {np.mean(right):.1%}, least {min(right):.1%}"
