@@ -7,8 +7,10 @@ import jax
 import pytest
 
 import plexgrad as pg
+from plexgrad.cli.options import merge
+from plexgrad.lab import find
 from plexgrad.training.rule import rule_spec
-from plexgrad.training.specs import build, describe, preset, presets
+from plexgrad.training.specs import build, describe, device_preset, preset, presets
 
 ARGUMENTS = set(inspect.signature(pg.train).parameters)
 SHAPES = {"mnist": (784, 10), "fashion-mnist": (784, 10), "cifar-10": (3072, 10)}
@@ -124,3 +126,14 @@ def test_updates_in_a_schedule_stay_a_word_so_that_a_rerun_may_be_longer():
     arguments = build(tomllib.loads(SPEC) | {"rule": rule})
     assert dict(arguments["rule"].options[0][1])["transition_steps"] == "updates"
     assert rule_spec(arguments["rule"])["options"] == rule["options"]
+
+
+@pytest.mark.parametrize("task", ["nist7x7", "digits"])
+def test_a_family_of_devices_may_have_presets_of_its_own(task):
+    ours = device_preset(task, "mcu")
+    assert ours != device_preset(task)
+    assert device_preset(task, "nowhere") == device_preset(task)
+    arguments = build(merge(preset(task), ours))
+    assert arguments["rule"].name == "sgd"
+    assert find.family("qemu:49-4-4") == find.family("twin:49-4-4") == "mcu"
+    assert find.family("emulated:49-4-4") == ""

@@ -9,6 +9,7 @@ import typer
 
 from plexgrad import data as datasets
 from plexgrad.cli.options import merge, starting_spec, with_options
+from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
 from plexgrad.training.specs import build, device_preset
 
@@ -23,12 +24,14 @@ def started(
     given: dict[str, Any],
     eta: float | None,
     calibration: Path | None,
+    url: str,
 ) -> dict[str, Any]:
     """Arguments of `host.train`: preset, then calibration, then options."""
     rule = "sgd"
     if calibration is not None:
         given, rule, eta = _as_calibrated(Calibration.load(calibration), given, eta)
-    base = merge({"key": 0} | starting_spec(task, None), device_preset(str(task)))
+    more = device_preset(str(task), find.family(url))
+    base = merge({"key": 0} | starting_spec(task, None), more)
     spec = with_options(base, given)
     if eta is not None:
         options = {"learning_rate": eta}

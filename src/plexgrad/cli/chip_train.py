@@ -199,7 +199,7 @@ def train(
             "batch": batch,
             "key": key,
         }
-        arguments = started(task, given, eta, calibration) | {
+        arguments = started(task, given, eta, calibration, urls[0]) | {
             "sampling": sampling,
             "points": points or POINTS,
             "start": "keep" if keep else start,

@@ -73,6 +73,16 @@ def drivers() -> dict[str, Callable[[str], Any]]:
     return found
 
 
+def family(url: str) -> str:
+    """The family of presets that the driver of a URL names; "" if it names none."""
+    scheme = url.partition(":")[0]
+    named = (vars(cls) for cls in _crawled())
+    return next(
+        (at["family"] for at in named if at.get("scheme") == scheme and "family" in at),
+        "",
+    )
+
+
 def described() -> dict[str, str]:
     """What each scheme opens, in a line: the first that its module says of itself."""
     ours = {vars(cls)["scheme"]: cls for cls in _crawled() if vars(cls).get("scheme")}

@@ -104,13 +104,16 @@ def analog_preset(task: str) -> dict[str, Any]:
     return tomllib.loads(file.read_text()) if file.is_file() else {}
 
 
-def device_preset(task: str) -> dict[str, Any]:
+def device_preset(task: str, family: str = "") -> dict[str, Any]:
     """What a task's preset needs beside it on a device in a lab; empty if none ships.
 
-    A device makes thousands of measurements a second, a simulation makes millions.
+    A device makes thousands of measurements a second, a simulation makes millions. A
+    `family` of devices may have presets of its own.
     """
-    file = _PRESETS / "device" / f"{task}.toml"
-    return tomllib.loads(file.read_text()) if file.is_file() else {}
+    file = _PRESETS / "device" / family / f"{task}.toml"
+    if file.is_file():
+        return tomllib.loads(file.read_text())
+    return device_preset(task) if family else {}
 
 
 def presets() -> list[str]:

@@ -13,6 +13,7 @@ class QemuMCU(Remote):
     """An emulated mps2-an385 board with the firmware, by QEMU: qemu:49-4-4."""
 
     scheme: ClassVar[str] = "qemu"
+    family: ClassVar[str] = "mcu"
 
     def __init__(
         self, board: Board | None = None, link: str = "tcp", url: str = "qemu:"

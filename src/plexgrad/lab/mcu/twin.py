@@ -51,6 +51,7 @@ class TwinMCU(InProcess):
     """The firmware's arithmetic in NumPy, without a processor: twin:49-4-4."""
 
     scheme: ClassVar[str] = "twin"
+    family: ClassVar[str] = "mcu"
 
     def __init__(self, board: Board | None = None) -> None:
         self.board = board or Board()

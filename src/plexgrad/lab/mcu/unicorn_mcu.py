@@ -13,6 +13,7 @@ class UnicornMCU(Remote):
     """A Cortex-M3 in this process with the firmware, by Unicorn: mcu:49-4-4."""
 
     scheme: ClassVar[str] = "mcu"
+    family: ClassVar[str] = "mcu"
 
     def __init__(self, board: Board | None = None, url: str = "mcu:") -> None:
         super().__init__(CortexLine(board or Board(), url))
