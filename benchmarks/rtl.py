@@ -13,6 +13,7 @@ Markdown; results go to benchmarks/results/rtl.json.
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,10 @@ XOR = Design()
 LETTERS = Design((49, 4, 4), samples=128)
 STEPS, SOLVED = 20_000, 0.05
 XOR_SETTINGS = (Settings(400, 1), Settings(200, 0), Settings(400, 4))
-LETTER_SETTINGS, LETTER_STEPS, FILLINGS = Settings(100, 8, 1, 4, 0, 128), 4_000, 16
+LETTER_SETTINGS, LETTER_STEPS = Settings(100, 9, 1, 4, 0, 128), 2_000
+LETTER_SHIFTS = (9,) * 64 + (10,) * 32 + (11,) * 16
+"""Rates of the fillings of the memory, chosen on seed 0; the run is on seed 1."""
+
 LAYERS = ((2, 2, 1), (4, 4, 3), (49, 4, 4), (64, 32, 10))
 WORDS = ((12, 8), (16, 12), (20, 16))
 
@@ -104,23 +108,23 @@ def accuracy(weights, task):
 
 
 def letters():
-    """49-4-4 trained alone: accuracy on all images after every filling."""
-    task, random = pg.data.load("nist7x7"), np.random.default_rng(0)
+    """49-4-4 trained alone: accuracy on all images as the rate is halved and halved."""
+    task, random = pg.data.load("nist7x7"), np.random.default_rng(1)
     engine = engine_of("verilator", LETTERS, None, "")
     engine.load(0, random.integers(-LETTERS.one, LETTERS.one, LETTERS.synapses) // 4)
-    engine.configure(LETTER_SETTINGS)
     x = task.x_train.reshape(len(task.x_train), -1)
     curve = [accuracy(engine.weights(), task)]
-    for _ in range(FILLINGS):
+    for filling, shift in enumerate(LETTER_SHIFTS, 1):
+        engine.configure(replace(LETTER_SETTINGS, shift=shift))
         drawn = random.choice(len(x), LETTERS.samples, replace=False)
         engine.load_samples(0, *samples(LETTERS, x[drawn], task.y_train[drawn]))
-        register = engine.register()
-        engine.reseed(register, 0)
+        engine.reseed(engine.register(), 0)
         engine.run(LETTER_STEPS)
-        curve.append(accuracy(engine.weights(), task))
-        print(f"{100 * curve[-1]:.1f} %", end=" ", flush=True)
+        if filling % 16 == 0:
+            curve.append(accuracy(engine.weights(), task))
+            print(f"{100 * curve[-1]:.1f} %", end=" ", flush=True)
     print()
-    steps, cycles = FILLINGS * LETTER_STEPS, engine.cycles
+    steps, cycles = len(LETTER_SHIFTS) * LETTER_STEPS, engine.cycles
     print(
         f"49-4-4, {LETTERS.synapses} synapses, {LETTERS.samples} samples on the chip: "
         f"{100 * curve[0]:.1f} % -> {100 * curve[-1]:.1f} % of {len(x):,} images in "
