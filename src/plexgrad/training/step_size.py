@@ -38,7 +38,7 @@ from plexgrad.estimators import WeightPerturbation
 FADE = 0.5
 """The share of the gradient's power that a step is planned for."""
 
-LATE = 0.25
+LATE = 0.1
 """The share of the gradient's power that a window still has to serve."""
 
 HELD = 0.15
