@@ -10,7 +10,7 @@ import pytest
 
 import plexgrad as pg
 from plexgrad.chips.measuring import measure
-from plexgrad.training.pilot import _seen, _shared
+from plexgrad.training.pilot import Segment, _seen, _shared, proven
 from plexgrad.training.recommendation import Recommendation
 from plexgrad.training.step_size import CALM, HELD
 from plexgrad.training.tune import tune
@@ -37,6 +37,15 @@ def test_on_a_plateau_the_step_is_bounded_by_noise_and_stability():
     near = replace(terrain, linear=1e-5)
     update = method.step(near, 1) * method.rms(near, 1, near.gradient)
     assert update == pytest.approx(1e-5)
+
+
+def test_a_step_that_lowered_the_cost_is_proven():
+    told = [(1, 0.5, 0.3), (1, 0.9, 0.1), (1, 0.2, 0.4), (4, 2.0, 0.9)]
+    segments = [
+        Segment(8, tau, eta, 1.0, 0.1, drop, 0.05, terrain_of())
+        for tau, eta, drop in told
+    ]
+    assert [proven(segments, tau) for tau in (1, 2, 4)] == [0.5, 0.0, 2.0]
 
 
 def test_the_larger_curvature_may_come_again():

@@ -103,6 +103,19 @@ def descend(
     return segments
 
 
+def proven(segments: list[Segment], slots: int) -> float:
+    """The largest step that was seen to lower the cost with windows of so many slots.
+
+    0 if none was.
+    """
+    etas = (
+        each.eta
+        for each in segments
+        if each.tau_theta == slots and each.drop > SURE * each.error
+    )
+    return max(etas, default=0.0)
+
+
 def _level(costs: np.ndarray, noise: float) -> float:
     """The mean cost; what noise hides, or makes negative, is taken to be its size."""
     return max(float(costs.mean()), noise / math.sqrt(costs.size))

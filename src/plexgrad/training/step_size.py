@@ -25,6 +25,9 @@ G is that of today, and the step has to serve until the end. Two amendments:
   $\eta (n + V / S) / 4$ at most, whatever the curvature. The step by which that is a
   share `HELD` of the cost, but no more than a share `CALM` of the stable limit, is
   `lasting`: it is taken on a plateau, and recommended wherever it is the larger one.
+
+All of this is true near by only: no update goes beyond the amplitudes at which slopes
+hold (`leap`), unless a pilot went further and got down.
 """
 
 import math

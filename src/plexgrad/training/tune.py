@@ -33,7 +33,7 @@ from plexgrad.training.amplitude_scan import Scan, roughness, scanned
 from plexgrad.training.arguments import as_key, refuse_mismatch
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order, Sampling
-from plexgrad.training.pilot import CHECKED, SEGMENTS, descend
+from plexgrad.training.pilot import CHECKED, SEGMENTS, descend, proven
 from plexgrad.training.probing import Bench, Probing
 from plexgrad.training.recommendation import ADAPTIVE, Findings, Recommendation
 from plexgrad.training.rule import Rule
@@ -170,7 +170,7 @@ def advised(
     # Training begins again where the pilot began.
     high = replace(terrain, level=max(terrain.level, start.level))
     step = max(method.step(terrain, slots), method.lasting(high, slots))
-    step = min(step, method.leap(start, slots))
+    step = min(step, max(method.leap(start, slots), proven(segments, slots)))
     found = Findings(scan, segments, method, start, terrain, slots, step, write_cost)
     eta = found.eta(rule)
     return Recommendation(
