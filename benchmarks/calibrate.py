@@ -145,9 +145,9 @@ def show(row):
     ratios = []
     for each in row["recommended"]:
         took = float(np.median(each["again"]))
-        ratios.append(took / goal)
+        ratios.append(took / goal if math.isfinite(took) else math.inf)
         print(
-            f"| recommended | {words(each)} | {took:,.0f} | {took / goal:.2f} | "
+            f"| recommended | {words(each)} | {took:,.0f} | {ratios[-1]:.2f} | "
             f"{each['spent']} |"
         )
     ratio = float(np.median(ratios))
