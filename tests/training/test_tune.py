@@ -15,11 +15,11 @@ from plexgrad.chips.measuring import measure
 from plexgrad.core.contracts import AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import WeightProbe
-from plexgrad.training.amplitude_scan import ENOUGH, LATE, MARGIN, roughness, scanned
+from plexgrad.training.amplitude_scan import ENOUGH, MARGIN, roughness, scanned
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
 from plexgrad.training.probing import AMPLITUDES, Bench
-from plexgrad.training.step_size import Method, Terrain
+from plexgrad.training.step_size import FADE, Method, Terrain
 
 XOR = pg.data.load("xor")
 PAIRS = pg.estimators.WeightPerturbation(pg.codes.Rademacher(1.0), "antithetic")
@@ -118,7 +118,7 @@ def test_the_amplitude_of_least_error_is_the_closed_form(noise, cubic):
 def test_no_larger_amplitude_is_taken_than_the_noise_asks_for(noise):
     scan = replace(SCAN, cubic=1e-6 * noise**2)
     best = replace(scan, total=0.0).best_power(noise, "antithetic")
-    enough = noise**2 / 2 / (ENOUGH * LATE * scan.total)
+    enough = noise**2 / 2 / (ENOUGH * FADE * scan.total)
     found = scan.best_power(noise, "antithetic")
     assert found == pytest.approx(max(enough, MARGIN * best), rel=0.02)
 

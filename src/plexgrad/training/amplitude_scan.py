@@ -17,7 +17,7 @@ as the bias that all of it may be. For pairs the least error is at $p^3 = \sigma
 so the amplitude goes as $\sigma^{1/3}$; for a baseline, where curvature sets in before,
 as $\sigma^{1/2}$. But training makes departures grow, and error that is small beside
 crosstalk is not worth lessening: the least p is best at which $\epsilon$ is a share
-`ENOUGH` of what crosstalk will be later, `LATE` t.
+`ENOUGH` of what crosstalk will be later, `FADE` t.
 """
 
 from dataclasses import dataclass
@@ -26,12 +26,10 @@ import numpy as np
 from jaxtyping import Float
 
 from plexgrad.core.probe import Reference
+from plexgrad.training.step_size import FADE
 
 ENOUGH = 0.1
 """Noise is small at this share of the crosstalk, both after as many slots as P."""
-
-LATE = 0.5
-"""The share of the gradient's power, and so of crosstalk, that is still there later."""
 
 MARGIN = 1 / 16
 """The least power, relative to that of least error: noise may have been missed."""
@@ -97,7 +95,7 @@ class Scan:
         reference: Reference,
     ) -> np.ndarray | np.bool_ | bool:
         """Whether the error at a power is small beside the crosstalk of the code."""
-        return self.error(power, noise, reference) <= ENOUGH * LATE * self.total
+        return self.error(power, noise, reference) <= ENOUGH * FADE * self.total
 
     def error(
         self,

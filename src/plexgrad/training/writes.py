@@ -6,7 +6,8 @@ size of a typical update:
 - *Does an update arrive?* It is written a few times over; the change of the cost is
   set against that under a perturbation of the same size. A memory that rounds to the
   nearest level loses updates below half a level; then a larger u is tried.
-- *What does a write add?* Updates that cancel, +u and -u in turn, are written m times.
+- *What does a write add?* Updates that cancel, +u and -u in turn, are written m times,
+  with a `SMALLER` u, since updates shrink as the gradient fades.
   Errors of variance w^2 per parameter change the cost by $x |\nabla C|^2$ in variance
   and by $x\, \mathrm{tr}H / 2$ on average, $x = m w^2$, on top of the readings' noise.
   m grows until that shows, or until w is too small to matter. If it shows, the same
