@@ -294,5 +294,5 @@ def bench_of(
 ) -> AnyBench:
     """A bench for a device, or a team for several."""
     if isinstance(device, Sequence):
-        return Team(device, patience_s, tell)
+        return Team(device, patience_s, tell, KNOCK_S)
     return Bench(device, patience_s)
