@@ -40,7 +40,7 @@ def test_a_reference_that_is_asked_for_stays():
     assert spec["estimator"]["reference"] == "antithetic"
 
 
-SHORT = ("--slots", "400", "--seeds", "2", "--points", "2", "--no-backprop", "-q")
+SHORT = ("--slots", "1024", "--seeds", "2", "--points", "2", "--no-backprop", "-q")
 
 
 def test_an_analog_run_leaves_a_report_and_its_traces(plexgrad, tmp_path):
@@ -51,10 +51,10 @@ def test_an_analog_run_leaves_a_report_and_its_traces(plexgrad, tmp_path):
     json.loads(told)
     record = Record.load(out)
     assert record.spec["dynamics"] == {"kind": "Analog", "tau_hp": 2.5}
-    assert record.evaluations["updates"] == record.evaluations["per_seed"] == 400
+    assert record.evaluations["updates"] == record.evaluations["per_seed"] == 1024
     assert (out / "traces.png").read_bytes().startswith(b"\x89PNG")
     assert "analog in every slot (filters: tau_hp 2.5, tau_theta" in sentence(record)
-    assert updates_axis(record).tolist() == [0, 200, 400]
+    assert updates_axis(record).tolist() == [0, 512, 1024]
     assert "analog in every slot" in (out / "report.html").read_text()
 
 
