@@ -16,7 +16,6 @@ from plexgrad.core.study_result import (
     Column,
     Plot,
     Scale,
-    Series,
     StudyResult,
     Table,
     Verdict,
