@@ -81,12 +81,14 @@ def test_nagles_algorithm_is_off():
         resource = device.line._open
         assert visa.send_at_once(resource)
         resource.timeout = 2000
-        began = time.perf_counter()
-        for _ in range(20):
+        took = []
+        for _ in range(21):
+            began = time.perf_counter()
             resource.write_raw(b"W:DATA %s\n" % block(np.zeros(9, "<f4")))
             assert resource.query("*OPC?") == "1"
-        # With it, every pair takes 40 ms.
-        assert time.perf_counter() - began < 0.4
+            took.append(time.perf_counter() - began)
+        # With it, a pair takes 40 ms.
+        assert sorted(took)[10] < 0.02
         device.close()
     assert not visa.send_at_once(object())
 
