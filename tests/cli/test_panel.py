@@ -58,6 +58,11 @@ def it(tmp_path):
     return found
 
 
+def drawn(app):
+    """The lines of a panel's screen."""
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
 def seen(folder, *keys, during=None, size=(80, 24), alive=None):
     """What the panel shows after some keys, line by line."""
 
@@ -72,8 +77,14 @@ def seen(folder, *keys, during=None, size=(80, 24), alive=None):
                     during()
                     app._follow()
                     await pilot.pause()
-            strips = app.screen._compositor.render_strips()
-            lines = [strip.text.rstrip() for strip in strips]
+            lines, before = drawn(app), []
+            until = time.monotonic() + 5
+            # The keys at the foot are drawn some messages after the rest.
+            while lines != before or not any("q Leave" in line for line in lines):
+                if app.return_value is not None or time.monotonic() > until:
+                    break
+                await pilot.pause(0.02)
+                lines, before = drawn(app), lines
         return lines, app.return_value
 
     lines, status = asyncio.run(go())
