@@ -123,10 +123,11 @@ def _draw(run: Followed, file: Path) -> None:
     panel = _panel()(run)
 
     async def picture(pilot: Any) -> None:
-        while not panel.query("FooterKey"):
-            await pilot.pause(0.05)
-        await pilot.pause(0.2)
-        drawn = panel.export_screenshot(title="plexgrad chip watch")
+        drawn = ""
+        # The keys at the foot are drawn some messages after the rest.
+        while "Leave" not in drawn:
+            await pilot.pause(0.2)
+            drawn = panel.export_screenshot(title="plexgrad chip watch")
         # A picture that asks the network for its letters is not whole.
         file.write_text(re.sub(r"@font-face\s*{.*?}\s*", "", drawn, flags=re.DOTALL))
         panel.exit()
