@@ -1,6 +1,8 @@
 """Every study that is found keeps the laws of its contract, at tiny scale."""
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -10,44 +12,49 @@ from plexgrad.core.study_result import StudyResult
 from plexgrad.report import write_study_page
 from plexgrad.studies import result_of, run_study, studies, study
 from plexgrad.studies.study import SCALES
+from tests.once import made_once
 
 GOLDEN = Path(__file__).parents[2] / "docs" / "studies"
 STUDIES = studies()
-every_study = pytest.mark.parametrize("name", STUDIES)
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """The folder and the result of each study at tiny scale, run once."""
-    kept = {}
+@pytest.fixture(scope="module", params=STUDIES)
+def name(request):
+    """Each study; all tests of one come before those of the next."""
+    return request.param
+
+
+def run_tiny(name, folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PLEXGRAD_DATA", raising=False)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "no-cache"))
+        with jax.numpy_dtype_promotion("standard"):  # Adam counts its steps
+            result = run_study(STUDIES[name], "tiny", folder / "run")
+    assert StudyResult.load(folder / "run") == result
+
+
+@pytest.fixture
+def ran(tmp_path_factory, tmp_path):
+    """A copy of the folder, and the result, of each study at tiny scale, run once."""
 
     def result(name):
-        if name not in kept:
-            folder = tmp_path_factory.mktemp(name)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.delenv("PLEXGRAD_DATA", raising=False)
-                patch.setenv("XDG_CACHE_HOME", str(folder / "no-cache"))
-                with jax.numpy_dtype_promotion("standard"):  # Adam counts its steps
-                    kept[name] = (
-                        folder / "run",
-                        run_study(STUDIES[name], "tiny", folder / "run"),
-                    )
-        return kept[name]
+        make = partial(run_tiny, name)
+        made = made_once(tmp_path_factory, f"study-{name}", make)
+        copied = shutil.copytree(made / "run", tmp_path / "run")
+        return copied, StudyResult.load(copied)
 
     return result
 
 
-@every_study
 def test_it_runs_at_tiny_scale_and_its_result_survives(name, ran):
     folder, result = ran(name)
     assert result.summary
     assert result.tables
     assert result.plots
-    assert StudyResult.load(folder) == result
-    assert result_of(STUDIES[name], StudyResult.load(folder)) == result
+    assert (folder / "cells").is_dir()
+    assert result_of(STUDIES[name], result) == result
 
 
-@every_study
 def test_a_lost_cell_alone_is_run_again(name, ran, monkeypatch):
     folder, result = ran(name)
     lost = sorted((folder / "cells").glob("*.json"))[-1]
@@ -64,7 +71,6 @@ def test_a_lost_cell_alone_is_run_again(name, ran, monkeypatch):
     assert again == [lost.name.removesuffix(".json")]
 
 
-@every_study
 def test_its_page_shows_every_figure_table_and_verdict(name, ran, tmp_path):
     _, result = ran(name)
     page = write_study_page(result, tmp_path).read_text()
@@ -74,7 +80,6 @@ def test_its_page_shows_every_figure_table_and_verdict(name, ran, tmp_path):
     assert "nan" not in body.lower().replace("nanosecond", "").split()
 
 
-@every_study
 def test_it_says_what_it_is_and_what_it_costs(name):
     found = STUDIES[name]
     assert study(name) == found

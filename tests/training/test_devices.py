@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 import plexgrad as pg
 from plexgrad.training.devices import Split
 from plexgrad.training.plan import Plan
+from tests.once import made_once
 
 from .helpers import trained
 from .workers import RUNS
@@ -29,24 +29,6 @@ def worker(*arguments, devices):
     command = [sys.executable, "-W", "error", "-m", "tests.training.workers"]
     command += map(str, arguments)
     return subprocess.Popen(command, env=environment, cwd=ROOT)
-
-
-def made_once(tmp_path_factory, name, make):
-    """A folder that `make` fills, once for all workers of pytest-xdist."""
-    root = tmp_path_factory.getbasetemp()
-    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        until = time.monotonic() + 240
-        while not (folder / "made").exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        return folder
-    try:
-        make(folder)
-    finally:
-        (folder / "made").touch()
-    return folder
 
 
 def on_devices(folder):
