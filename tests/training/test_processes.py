@@ -13,9 +13,10 @@ import pytest
 
 import plexgrad as pg
 from plexgrad.training import processes
+from tests.once import made_once
 
 from .helpers import same_record
-from .test_devices import made_once, worker
+from .test_devices import worker
 
 FILES = "checkpoint.npz", "checkpoint-backpropagation.npz"
 
