@@ -3,6 +3,7 @@
 import json
 import sys
 
+from plexgrad.core.extras import install
 from plexgrad.core.record import Record
 from plexgrad.lab.emulated import EmulatedMLP
 from plexgrad.lab.serve import serve
@@ -22,10 +23,10 @@ def test_what_is_missing_is_named_with_what_to_install(plexgrad, monkeypatch):
     monkeypatch.setitem(sys.modules, "serial", None)
     status, out, _ = plexgrad("chip", "list")
     assert status == 0
-    assert "serial is missing: pip install 'plexgrad[lab]'" in out
+    assert f"serial is missing: {install('lab')}" in out
     status, _, err = plexgrad("chip", "identify", "serial:/dev/nothing")
     assert status == 2
-    assert err == "plexgrad: serial is missing: pip install 'plexgrad[lab]'\n"
+    assert err == f"plexgrad: serial is missing: {install('lab')}\n"
 
 
 def test_who_it_is_and_what_it_can(plexgrad):

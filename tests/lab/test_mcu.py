@@ -25,7 +25,7 @@ from plexgrad.lab.transports.in_process import InProcess
 
 KEY = (7, 11)
 needs_unicorn = pytest.mark.skipif(
-    find_spec("unicorn") is None, reason="needs unicorn: pip install 'plexgrad[mcu]'"
+    find_spec("unicorn") is None, reason="needs unicorn: the extra mcu"
 )
 needs_qemu = pytest.mark.skipif(
     shutil.which(PROGRAM) is None, reason=f"needs {PROGRAM}"

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core.record import write_atomically
 from plexgrad.lab.calibrate import Calibration
 from plexgrad.report import canvas
-from plexgrad.report.study_plots import LIGHT
 
 Colours = Mapping[str, str]
 
@@ -30,28 +30,17 @@ def svgs(found: Calibration) -> list[tuple[str, str, str]]:
 
 def draw_calibration(found: Calibration, file: str | Path) -> Path:
     """All figures as one PNG, in the page's light colours."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    settings = {
-        key: LIGHT.get(value, value) if isinstance(value, str) else value
-        for key, value in canvas.SETTINGS.items()
-    }
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(settings)
-        figure = Figure(figsize=(11, 7.2), layout="constrained", dpi=110)
-        figure.set_facecolor("#ffffff")
-        FigureCanvasAgg(figure)
+    def painted(figure: Any) -> None:
         for axes, (title, paint, _) in zip(
             figure.subplots(2, 2).flat, FIGURES.values(), strict=True
         ):
-            paint(axes, found, LIGHT)
+            paint(axes, found, canvas.LIGHT)
             axes.set_title(title, loc="left", fontsize=10.5)
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file)
-    return Path(file)
+
+    path = Path(file)
+    write_atomically(path, canvas.image(painted, (11, 7.2), dpi=110))
+    return path
 
 
 def _of(colours: Colours, name: str) -> str:

@@ -1,14 +1,19 @@
-"""A figure as inline SVG whose colours follow the page.
+"""Figures: as inline SVG whose colours follow the page, or as an image in a file.
 
 Matplotlib knows no CSS. Colours are drawn as stand-ins, and the finished SVG gets the
 page's variables in their place, so that one figure is right on light and dark pages.
 Text stays text in the reader's font. Ids carry the figure's name: a page holds several.
+
+Nothing of a user's matplotlib is heard or touched: neither style nor backend.
 """
 
+import contextlib
 import io
+import os
 import re
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 INK, MUTED, GRID = "#010203", "#040506", "#070809"
@@ -60,6 +65,27 @@ SETTINGS: dict[Any, Any] = {
 }
 
 
+LIGHT: Mapping[str, str] = {
+    INK: "#16202c",
+    MUTED: "#5a6675",
+    GRID: "#e4e7ec",
+    CARD: "#ffffff",
+    FIRST: "#0072b2",
+    SECOND: "#c45100",
+    THIRD: "#00755a",
+    FOURTH: "#9b3f86",
+    FIFTH: "#7a5c00",
+    SIXTH: "#5a6675",
+}
+"""The page's light colours, for where no page gives them."""
+
+PAPER: dict[Any, Any] = {
+    key: LIGHT.get(value, value) if isinstance(value, str) else value
+    for key, value in SETTINGS.items()
+}
+"""`SETTINGS` in the light colours, for images."""
+
+
 def draw(
     paint: Callable[[Any], None],
     name: str,
@@ -67,21 +93,60 @@ def draw(
     size: tuple[float, float] = (5.5, 3.4),
 ) -> str:
     """The SVG of what `paint` draws on fresh axes; `label` is read to the blind."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    buffer = io.BytesIO()
+    with _figure(SETTINGS, figsize=size) as figure:
+        paint(figure.add_subplot())
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=nothing, facecolor="none")
+    return _inline(buffer.getvalue().decode(), name, label)
+
+
+def image(
+    paint: Callable[[Any], None],
+    size: tuple[float | int, float | int],
+    settings: Mapping[Any, Any] = PAPER,
+    form: str = "png",
+    dpi: int = 100,
+) -> bytes:
+    """An image of what `paint` draws on a fresh figure: "png", "svg" or "pdf"."""
+    buffer = io.BytesIO()
+    with _figure(settings, figsize=size, dpi=dpi, facecolor="white") as figure:
+        paint(figure)
+        unsigned = {"Software": None} if form == "png" else None
+        figure.savefig(buffer, format=form, metadata=unsigned, facecolor="white")
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _figure(settings: Mapping[Any, Any], **layout: Any) -> Iterator[Any]:
+    """A figure under these settings alone."""
+    matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
-    buffer = io.StringIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         # The browser has glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        matplotlib.rcdefaults()  # the report of a run does not depend on a user's style
-        matplotlib.rcParams.update(SETTINGS)
-        figure = Figure(figsize=size, layout="constrained")
-        paint(figure.add_subplot())
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=nothing)
-    return _inline(buffer.getvalue(), name, label)
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(settings)
+        yield Figure(layout="constrained", **layout)
+
+
+def _matplotlib() -> Any:
+    """The package, imported without the backend that the environment names.
+
+    A notebook names its own to all that it starts, and where that is not installed the
+    import fails, though a figure that goes into a file needs none.
+    """
+    if "matplotlib" not in sys.modules:
+        named = os.environ.pop("MPLBACKEND", None)
+        try:
+            import matplotlib
+        finally:
+            if named is not None:
+                os.environ["MPLBACKEND"] = named
+    import matplotlib
+
+    return matplotlib
 
 
 def clip(text: str, most: int) -> str:

@@ -1,6 +1,6 @@
 """Event files for TensorBoard: a run's numbers as it goes on, through tensorboardX.
 
-Needs tensorboardX: pip install 'plexgrad[tensorboard]'; to look at them, tensorboard.
+Needs tensorboardX, the extra `tensorboard`; to look at them, tensorboard itself.
 """
 
 import time

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core.record import write_atomically
+from plexgrad.report import canvas
 from plexgrad.report.durations import duration
 from plexgrad.timing import Timed
 
@@ -21,20 +23,14 @@ SUFFIXES = (".png", ".svg", ".pdf")
 def draw_times(found: Timed, file: str | Path) -> Path:
     """Draw into a PNG, SVG or PDF. Raises ValueError for another kind of file."""
     refuse_suffix(file)
-    path = Path(file)
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        figure = Figure(figsize=(7.5, 4.6), layout="constrained", dpi=150)
-        FigureCanvasAgg(figure)
+    def painted(figure: Any) -> None:
         _paint(figure.add_subplot(), found)
-        place = {"loc": "outside lower center", "ncols": 4, "frameon": False}
-        figure.legend(**place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
+
+    path = Path(file)
+    form = path.suffix[1:].lower()
+    write_atomically(path, canvas.image(painted, (7.5, 4.6), {}, form, dpi=150))
     return path
 
 

@@ -3,7 +3,6 @@
 As inline SVG for a page, whose colours follow it, or as one PNG of all of them.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,20 +20,6 @@ COLOURS = (
     canvas.FIFTH,
     canvas.SIXTH,
 )
-LIGHT: Mapping[str, str] = {
-    canvas.INK: "#16202c",
-    canvas.MUTED: "#5a6675",
-    canvas.GRID: "#e4e7ec",
-    canvas.CARD: "#ffffff",
-    canvas.FIRST: "#0072b2",
-    canvas.SECOND: "#c45100",
-    canvas.THIRD: "#00755a",
-    canvas.FOURTH: "#9b3f86",
-    canvas.FIFTH: "#7a5c00",
-    canvas.SIXTH: "#5a6675",
-}
-"""The page's light colours, for where no page gives them."""
-
 MANY_POINTS = 15
 """Points from which a spread is a band, not bars."""
 
@@ -50,31 +35,18 @@ def svg(plot: Plot) -> str:
 
 def png(plots: Sequence[Plot]) -> bytes:
     """All plots as one image, two beside each other."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = min(2, len(plots))
     rows = -(-len(plots) // 2)
-    settings = {
-        key: LIGHT.get(value, value) if isinstance(value, str) else value
-        for key, value in canvas.SETTINGS.items()
-    }
-    buffer = io.BytesIO()
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(settings)
-        size = (5.8 * columns, 4.0 * rows)
-        figure = Figure(figsize=size, layout="constrained", facecolor="white")
+
+    def painted(figure: Any) -> None:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, plot in zip(grid, plots, strict=False):
-            rows = paint(axes, plot, LIGHT)
-            pad = 16 + 18 * rows
+            pad = 16 + 18 * paint(axes, plot, canvas.LIGHT)
             axes.set_title(plot.title, loc="left", fontsize=10.5, pad=pad)
         for axes in grid[len(plots) :]:
             axes.set_axis_off()
-        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
-    return buffer.getvalue()
+
+    return canvas.image(painted, (5.8 * columns, 4.0 * rows))
 
 
 def paint(axes: Any, plot: Plot, palette: Mapping[str, str]) -> int:

@@ -4,7 +4,6 @@ As McCaughan et al. 2023 (doi:10.1063/5.0157645) draw their exclusive-or: the co
 modulation, and perturbation, estimate and parameters of a few knobs, on one time axis.
 """
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from plexgrad.core.record import write_atomically
 from plexgrad.report import canvas
+from plexgrad.report.canvas import LIGHT
 from plexgrad.report.strokes import count_ticks
-from plexgrad.report.study_plots import COLOURS, LIGHT
+from plexgrad.report.study_plots import COLOURS
 from plexgrad.training.traces import Traces
 
 SHOWN = 3
@@ -25,23 +25,9 @@ CHANGE = "#b9c0ca"
 
 def draw_traces(traces: Traces, path: str | Path, seed: int = 0) -> Path:
     """Write a PNG of one seed's traces: the first parameters of those chosen."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    path, buffer = Path(path), io.BytesIO()
-    settings = {
-        key: LIGHT.get(value, value) if isinstance(value, str) else value
-        for key, value in canvas.SETTINGS.items()
-    }
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(settings)
-        size = (8, 8.4)
-        figure = Figure(figsize=size, dpi=120, layout="constrained", facecolor="white")
-        _paint(figure, traces, seed)
-        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
-    write_atomically(path, buffer.getvalue())
+    drawn = canvas.image(lambda figure: _paint(figure, traces, seed), (8, 8.4), dpi=120)
+    path = Path(path)
+    write_atomically(path, drawn)
     return path
 
 

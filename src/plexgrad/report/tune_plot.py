@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core.record import write_atomically
+from plexgrad.report import canvas
 from plexgrad.report.hardware_time import refuse_suffix
 from plexgrad.training.recommendation import Recommendation
 
@@ -17,16 +19,9 @@ ROOM = 3.0
 def draw_tune(found: Recommendation, file: str | Path) -> Path:
     """Draw into a PNG, SVG or PDF. Raises ValueError for another kind of file."""
     refuse_suffix(file)
-    path = Path(file)
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        figure = Figure(figsize=(11, 8), layout="constrained", dpi=110)
-        FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)  # pyright: ignore
+    def painted(figure: Any) -> None:
+        figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
         axes = figure.subplots(2, 2)
         for place, paint in zip(
             axes.flat, (_scan, _pilot, _steps, _windows), strict=True
@@ -36,8 +31,10 @@ def draw_tune(found: Recommendation, file: str | Path) -> Path:
             place.set_axisbelow(True)
             place.spines[["top", "right"]].set_visible(False)
             place.legend(frameon=False, fontsize=8.5, loc="best")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+
+    path = Path(file)
+    form = path.suffix[1:].lower()
+    write_atomically(path, canvas.image(painted, (11, 8), {}, form, dpi=110))
     return path
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from plexgrad.chips import Simulated
 from plexgrad.codes import Rademacher
 from plexgrad.core import bits
+from plexgrad.core.extras import install
 from plexgrad.core.layout import Layout
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
@@ -31,8 +32,6 @@ from plexgrad.training.rule import Rule
 from plexgrad.training.setting import Setting, scratch
 
 LoopName = Literal["auto", "jax", "fused"]
-
-INSTALL = "pip install 'plexgrad[fast]'"
 
 FEW_SEEDS = 8
 """Seeds below which the lanes of a vector hold outputs rather than networks."""
@@ -132,7 +131,7 @@ def chosen(
         if needs:
             raise ValueError(f"loop must be 'auto' or 'jax': 'fused' needs {needs}")
         if missing():
-            raise ValueError(f"loop 'fused' needs numba: {INSTALL}")
+            raise ValueError(f"loop 'fused' needs numba: {install('fast')}")
         return "fused"
     if needs or missing() or jax.default_backend() != "cpu":
         return "jax"

@@ -3,7 +3,7 @@
 Unicorn emulates the processor and its memory, not the UART, the interrupt controller
 or the timer. The driver plays the receiver's part: it puts bytes where the interrupt
 would put them, runs until the processor sleeps, and takes what the sending function is
-given. So it proves function, not time. Needs unicorn: pip install 'plexgrad[mcu]'.
+given. So it proves function, not time. Needs unicorn, the extra `mcu`.
 """
 
 import struct

@@ -22,6 +22,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
+from plexgrad.core.extras import install
 from plexgrad.lab import shifts
 from plexgrad.lab.rtl.design import GUARD, Design
 
@@ -32,7 +33,7 @@ def amaranth() -> Any:
         return importlib.import_module("amaranth.hdl")
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "building logic needs Amaranth: pip install 'plexgrad[rtl]'"
+            f"building logic needs Amaranth: {install('rtl')}"
         ) from None
 
 

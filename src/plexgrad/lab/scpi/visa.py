@@ -9,6 +9,7 @@ import socket
 from functools import cache
 from typing import Any
 
+from plexgrad.core.extras import install
 from plexgrad.lab.device import LinkLost
 
 OPEN_S = 5.0
@@ -98,7 +99,7 @@ def _manager(backend: str) -> Any:
         import pyvisa
     except ImportError as error:
         raise FileNotFoundError(
-            "VISA instruments need PyVISA: pip install 'plexgrad[scpi]'"
+            f"VISA instruments need PyVISA: {install('scpi')}"
         ) from error
     return pyvisa.ResourceManager(backend)
 

@@ -3,7 +3,7 @@
 What follows `serial:` is a pyserial URL: a port, `loop://`, `socket://host:port`,
 `rfc2217://...`. FTDI adapters hold short answers back for up to 16 ms unless their
 latency timer is set to 1 ms; low-latency mode is asked for where the driver has it.
-Needs pyserial: pip install 'plexgrad[lab]'.
+Needs pyserial, the extra `lab`.
 """
 
 import contextlib

@@ -2,8 +2,8 @@
 
 CURVE keys, made by `plexgrad chip keys DIR`, authenticate both ends: the host knows the
 server by its public key, and the server lets in those whose public keys lie in its
-folder `clients`. Without keys only this machine is served. Needs pyzmq: pip install
-'plexgrad[lab]'.
+folder `clients`. Without keys only this machine is served. Needs pyzmq, the extra
+`lab`.
 """
 
 import contextlib
