@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 import plexgrad as pg
-from plexgrad.core.record import versions, write_atomically
+from plexgrad.core.files import write_atomically
+from plexgrad.core.record import versions
 from plexgrad.lab import find, loop
 from plexgrad.lab.calibrate.run import Setting, calibrate
 from plexgrad.training.train import machine

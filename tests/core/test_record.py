@@ -2,12 +2,11 @@
 
 import importlib.metadata
 import json
-import os
 
 import numpy as np
 import pytest
 
-from plexgrad.core.record import FORMAT, Record, versions, write_atomically
+from plexgrad.core.record import FORMAT, Record, versions
 
 
 def a_record(**changes):
@@ -87,31 +86,6 @@ def test_the_reference_is_kept_beside_the_run(tmp_path):
     assert loaded is not None
     assert_same(loaded, reference)
     assert loaded.reference is None
-
-
-@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
-@pytest.mark.parametrize("kind", [OSError, KeyboardInterrupt])
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, step, kind):
-    path = tmp_path / "record.json"
-    write_atomically(path, b"old")
-
-    def fail(*args):
-        raise kind("interrupted")
-
-    monkeypatch.setattr(os, step, fail)
-    with pytest.raises(kind):
-        write_atomically(path, b"new")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
-    write_atomically(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
-
-
-def test_folders_are_made_on_the_way(tmp_path):
-    write_atomically(tmp_path / "a" / "b" / "file", b"\x00\xff")
-    assert (tmp_path / "a" / "b" / "file").read_bytes() == b"\x00\xff"
 
 
 def broken_files():

@@ -169,7 +169,8 @@ def test_lines_tell_the_accounts_of_the_device(tmp_path):
 def test_requests_that_mean_nothing_are_dropped(tmp_path):
     it = live.Live(tmp_path, {})
     (tmp_path / live.REQUEST).write_text("explode\n")
-    assert it.asked() == ""
+    with pytest.warns(UserWarning, match="it is ignored"):
+        assert it.asked() == ""
     live.ask(tmp_path, "pause")
     assert (it.asked(), it.asked()) == ("pause", "")
     with pytest.raises(ValueError, match="request must be one of"):

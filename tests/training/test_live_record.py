@@ -1,6 +1,7 @@
 """The live record: whole lines, of bounded length, resumable, telling who is dead."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from plexgrad.core.files import NotWritten
 from plexgrad.training import live
 from plexgrad.training.following import Followed, left_s, rate
 from plexgrad.training.progress import Progress
@@ -158,3 +160,68 @@ def test_a_simulated_run_holds_and_stops(tmp_path, monkeypatch):
     live.ask(tmp_path, "stop")
     with pytest.raises(KeyboardInterrupt):
         watch(glance(2))
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def a_folder(path):
+    path.mkdir()
+
+
+def a_link(path):
+    path.symlink_to("/dev/zero")
+
+
+def bytes_of(content):
+    return lambda path: path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        a_pipe,
+        a_folder,
+        a_link,
+        *map(bytes_of, (b"\xff\xfe", b"", b"explode", b"stop" * 99)),
+    ],
+)
+def test_a_request_that_is_none_is_ignored_with_a_line(tmp_path, make):
+    it = live.Live(tmp_path, {})
+    make(tmp_path / live.REQUEST)
+    with pytest.warns(UserWarning, match="request must be .*; it is ignored"):
+        assert it.asked() == ""
+    assert it.asked() == ""
+    live.Live(tmp_path, {})
+    assert it.asked() == ""
+
+
+def test_a_full_disk_loses_lines_for_a_while_and_ends_no_run(tmp_path, monkeypatch):
+    it = live.Live(tmp_path, {}, every_s=0)
+    it(glance(0))
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "open", full)
+        patch.setattr(live, "write_atomically", full)
+        with pytest.warns(NotWritten, match="the run goes on: .*No space"):
+            it(glance(10))
+        it(glance(20))
+    with (tmp_path / live.FILE).open("ab") as file:
+        file.write(b'{"half')
+    it(glance(30))
+    it.end("finished")
+    assert [line["slot"] for line in lines(tmp_path)] == [0, 10, 20, 30, 30]
+
+
+def test_a_clock_that_was_set_back_hides_no_killed_run(tmp_path):
+    it, seen = live.Live(tmp_path, {}, every_s=0), Followed(tmp_path)
+    it(glance(5))
+    seen.poll()
+    seen.lines[-1]["at"] += 1e6
+    assert seen.state() == "running"
+    seen.about["boot"] = "another"
+    assert seen.state() == "killed"

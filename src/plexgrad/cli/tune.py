@@ -9,7 +9,7 @@ from rich.console import Console
 
 from plexgrad.chips.naming import spelled
 from plexgrad.cli.options import starting_spec, with_options
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.report.tune_plot import draw_tune
 from plexgrad.training.recommendation import Recommendation
 from plexgrad.training.specs import build, presets

@@ -7,14 +7,14 @@ A report reads records and never runs anything.
 import dataclasses
 import importlib.metadata
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from plexgrad.core.files import write_atomically
 
 FORMAT = 1
 """Version of the file's shape."""
@@ -100,22 +100,6 @@ def versions(packages: tuple[str, ...] = ("jax", "jaxlib", "numpy", "optax")) ->
         "python": platform.python_version(),
         **found,
     }
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a kill at any moment leaves the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.core.validate import one_of
 

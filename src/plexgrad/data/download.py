@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 
 CHUNK = 2**18
 """Bytes between two calls of the progress hook."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.data.dataset import Labelled
 from plexgrad.data.download import sha256
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.lab.calibrate import Calibration
 from plexgrad.report import calibration_plots
 from plexgrad.report.page import TEMPLATES

@@ -6,7 +6,7 @@ index of all of them; both pages are made from the results alone.
 
 from pathlib import Path
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.core.study_result import StudyResult, Table
 from plexgrad.report import study_plots, study_words
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from plexgrad.core.record import Record, write_atomically
+from plexgrad.core.files import write_atomically
+from plexgrad.core.record import Record
 from plexgrad.report.facts import axis, methods
 
 AXES = ("slot", "evaluations")

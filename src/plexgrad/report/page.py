@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from plexgrad.core.record import Record, write_atomically
+from plexgrad.core.files import write_atomically
+from plexgrad.core.record import Record
 from plexgrad.report import confusion, facts, plots, tables
 from plexgrad.report.numbers import Spread, level_with_sd, seconds, short, spread
 from plexgrad.report.sentence import sentence

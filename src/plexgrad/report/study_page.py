@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.core.study_result import StudyResult
 from plexgrad.report import study_plots, study_words
 from plexgrad.report.page import TEMPLATES

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.report import canvas
 from plexgrad.report.canvas import LIGHT
 from plexgrad.report.strokes import count_ticks

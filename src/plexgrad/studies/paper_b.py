@@ -17,7 +17,7 @@ from plexgrad.chips import Simulated
 from plexgrad.codes import Layerwise, Rademacher
 from plexgrad.core.clock import Clock
 from plexgrad.core.contracts import AbstractEstimator
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.core.study_result import Series
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation, WeightPerturbation

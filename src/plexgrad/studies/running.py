@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from plexgrad.core.record import versions, write_atomically
+from plexgrad.core.files import write_atomically
+from plexgrad.core.record import versions
 from plexgrad.core.study_result import Scale, StudyResult
 from plexgrad.core.validate import one_of
 from plexgrad.studies.study import SCALES, AbstractStudy, Case, Desk

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 
 
 def save(path: Path, state: PyTree, progress: dict[str, Any]) -> None:

@@ -1,14 +1,12 @@
 """Following a run from outside: its live record, whether it lives, and its rates."""
 
-import os
-import platform
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from plexgrad.core.owner import lives
 from plexgrad.core.record import Record
 from plexgrad.training import live
 
@@ -16,7 +14,7 @@ RECENT_S = 5.0
 """Seconds over which rates are taken."""
 
 FRESH = 4
-"""Intervals without a line after which a run's process is looked for."""
+"""Intervals without a line after which a run on another machine is silent."""
 
 GOING = ("running", "paused", "waiting")
 
@@ -33,6 +31,7 @@ class Followed:
         self.about: dict[str, Any] = {}
         self.lines: list[dict[str, Any]] = []
         self._file, self._place, self._rest = (0, 0), 0, b""
+        self._heard = time.monotonic()
 
     def poll(self) -> bool:
         """Read what has been written since; whether there was anything."""
@@ -50,6 +49,7 @@ class Followed:
             file.seek(self._place)
             new = file.read()
         self._place += len(new)
+        self._heard = time.monotonic()
         *whole, self._rest = (self._rest + new).split(b"\n")
         found = [line for line in map(live.parsed, whole) if line]
         if found and not self.about:
@@ -70,15 +70,16 @@ class Followed:
         said = str(self.lines[-1]["state"])
         if said not in GOING or not self.about:
             return said
-        if self.silent_s() < FRESH * float(self.about.get("every_s", 1.0)):
-            return said
-        if self.about.get("host") != platform.node():
-            return "silent"
-        return said if _alive(self.about) else "killed"
+        alive = lives(self.about)
+        if alive is None:
+            fresh = self.silent_s() < FRESH * float(self.about.get("every_s", 1.0))
+            return said if fresh else "silent"
+        return said if alive else "killed"
 
     def silent_s(self) -> float:
-        """Seconds since the last line."""
-        return max(0.0, time.time() - float(self.lines[-1]["at"]))
+        """Seconds since the last line, as far as clocks that may be set can tell."""
+        told = time.time() - float(self.lines[-1]["at"])
+        return max(told, time.monotonic() - self._heard)
 
     def phase(self) -> list[dict[str, Any]]:
         """The lines of the newest phase."""
@@ -141,19 +142,6 @@ def left_s(lines: list[dict[str, Any]]) -> float:
     speed = rate(lines, "slot")
     todo = lines[-1]["slots"] - lines[-1]["slot"]
     return todo / speed if speed > 0 else float("nan")
-
-
-def _alive(about: Mapping[str, Any]) -> bool:
-    pid = int(about["pid"])
-    if about.get("born"):
-        return live.born(pid) == about["born"]
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -7,19 +7,22 @@ has grown long is replaced by one with every second line. A watcher asks by writ
 word into `request`, which the run takes away when it obeys.
 """
 
+import contextlib
 import itertools
 import json
 import math
 import os
-import platform
+import stat
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import NotWritten, write_atomically
+from plexgrad.core.owner import this_process
 from plexgrad.core.validate import one_of
 from plexgrad.training.progress import Progress, Watcher
 
@@ -56,16 +59,17 @@ class Live:
         self._before = read(self.path)[1] if resume else []
         self._about = {
             "format": FORMAT,
-            "pid": os.getpid(),
-            "born": born(os.getpid()),
-            "host": platform.node(),
+            **this_process(),
             "every_s": self.every_s,
             **about,
         }
         self._began, self._told_at, self._state = False, 0.0, ""
+        self._whole = self._told = False
         self._newest: Progress | None = None
-        self.path.unlink(missing_ok=True)
-        self.wish.unlink(missing_ok=True)
+        self._ignored: tuple[int, int] | None = None
+        for file in (self.path, self.wish):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
     def __call__(self, glance: Progress) -> None:
         """Append a line, unless nothing has changed since the last but a moment."""
@@ -85,28 +89,58 @@ class Live:
     def asked(self) -> str:
         """What a watcher asks for, once; "" if nothing, or nothing that is known."""
         try:
-            word = self.wish.read_text().strip()
-            self.wish.unlink()
+            kind, found = _little(self.wish)
         except OSError:
             return ""
-        return word if word in REQUESTS else ""
+        with contextlib.suppress(OSError):
+            self.wish.unlink()
+            if found in REQUESTS:
+                return found
+        if kind != self._ignored:
+            self._ignored = kind
+            warnings.warn(
+                f"{self.wish} must be a file with {', '.join(REQUESTS)}, "
+                f"got {found!r}; it is ignored",
+                stacklevel=2,
+            )
+        return ""
 
     def _append(self, line: dict[str, Any]) -> None:
+        """Add a line; without room for it, the run goes on and all are kept for later.
+
+        A line that was half written is written over, with all others.
+        """
+        try:
+            self._add(line)
+        except OSError as error:
+            self._whole = True
+            if not self._told:
+                warnings.warn(
+                    f"the live record cannot be written, the run goes on: {error}",
+                    NotWritten,
+                    stacklevel=2,
+                )
+            self._told = True
+
+    def _add(self, line: dict[str, Any]) -> None:
         if not self._began:
             here = line["phase"], line["slot"]
             self.lines = [
                 *itertools.takewhile(lambda old: not _from(old, here), self._before)
             ]
         self.lines.append(line)
-        if self._began and len(self.lines) <= MOST:
+        began, self._began = self._began, True
+        if began and len(self.lines) <= MOST and not self._whole:
+            text = _text(line)
             with self.path.open("ab", buffering=0) as file:
-                file.write(_text(line))
+                if file.write(text) != len(text):
+                    raise OSError(f"{self.path} has no room for a line")
             return
         if len(self.lines) > MOST:
             self.lines = [*self.lines[:-1:2], line]
-        self._began = True
         whole = b"".join(map(_text, (self._about, *self.lines)))
         write_atomically(self.path, whole)
+        self._whole = self._told = False
 
 
 def steered(live: Live) -> Watcher:
@@ -170,17 +204,21 @@ def parsed(line: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def born(pid: int) -> str:
-    """When a process of this machine began, in ticks; "" if gone or not known.
+def _little(path: Path) -> tuple[tuple[int, int], str]:
+    """Which file it is, and what little is in it; "" of a pipe or a folder.
 
-    A number that another process has got since is told apart by it.
+    Raises OSError if there is none.
     """
+    found = path.lstat()
+    kind = found.st_ino, found.st_mtime_ns
+    if not stat.S_ISREG(found.st_mode):
+        return kind, ""
+    # What was a file a moment ago may be a pipe by now: never wait for one.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    state, *rest = text.rpartition(")")[2].split()
-    return "" if state == "Z" else rest[18]
+        return kind, os.read(file, 64).decode(errors="replace").strip()
+    finally:
+        os.close(file)
 
 
 def _from(line: Mapping[str, Any], here: tuple[str, int]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.lab.calibrate.cells import Cells
 from plexgrad.lab.calibrate.declared import Comparison
 from plexgrad.lab.calibrate.knobs import Knobs

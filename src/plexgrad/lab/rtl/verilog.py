@@ -7,7 +7,7 @@ import inspect
 from importlib.metadata import version
 from typing import Any
 
-from plexgrad.core.record import write_atomically
+from plexgrad.core.files import write_atomically
 from plexgrad.data import folders
 from plexgrad.lab import shifts
 from plexgrad.lab.rtl import array, hardware, shared

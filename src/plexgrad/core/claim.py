@@ -1,0 +1,159 @@
+"""One folder, one run: a lock with the owner's name in it.
+
+The kernel holds the lock for as long as the process lives, so that of a killed run is
+free. Where a file system has no locks, the name alone decides.
+"""
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from plexgrad.core.files import sweep
+from plexgrad.core.owner import lives, named, this_process
+from plexgrad.core.words import plain
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: the name alone decides
+    fcntl = None
+
+LOCK = ".lock"
+
+_turn = threading.Lock()
+_claims: dict[str, "_Claim"] = {}
+
+
+class Taken(ValueError):
+    """The folder belongs to a run that goes on."""
+
+
+class _Claim:
+    """A folder that this process holds: its lock, and whether a run uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.used = folder / LOCK, False
+        self.file = _locked(self.path)
+        os.ftruncate(self.file, 0)
+        os.pwrite(self.file, json.dumps(this_process()).encode(), 0)
+        sweep(folder)
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+        os.close(self.file)
+        with contextlib.suppress(OSError):  # it stays if anything is in it
+            self.path.parent.rmdir()
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path]:
+    """Hold a folder, made if need be, for a run that `held` will begin or has ended.
+
+    A folder in which nothing was left goes at the end. Raises Taken, naming the owner,
+    if another run holds it.
+    """
+    name = os.path.realpath(folder)
+    with _turn:
+        if name in _claims:
+            raise _taken(folder, this_process())
+        claim = _claims[name] = _Claim(folder)
+    try:
+        yield folder
+    finally:
+        with _turn:
+            del _claims[name]
+            claim.end()
+
+
+@contextmanager
+def claimed_free(folder: Path) -> Iterator[Path]:
+    """`claimed` for a new folder: this one, or its first sister that does not exist.
+
+    Runs that are started together each get one of their own.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    number, mine = 1, folder
+    while True:
+        try:
+            mine.mkdir()
+            break
+        except FileExistsError:
+            number += 1
+            mine = folder.with_name(f"{folder.name}-{number}")
+    with claimed(mine):
+        yield mine
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Use a folder for one run: one that this process has claimed, or now claims.
+
+    Raises Taken, naming the owner, if another run uses it.
+    """
+    with contextlib.ExitStack() as stack:
+        with _turn:
+            claim = _claims.get(os.path.realpath(folder))
+            if claim is not None and claim.used:
+                raise _taken(folder, this_process())
+            if claim is not None:
+                claim.used = True
+        if claim is None:
+            stack.enter_context(claimed(folder))
+            claim = _claims[os.path.realpath(folder)]
+            claim.used = True
+        try:
+            yield
+        finally:
+            claim.used = False
+
+
+def owner(folder: Path) -> dict[str, Any]:
+    """Who holds a folder, or held it last without saying goodbye; empty if nobody."""
+    try:
+        found = json.loads((folder / LOCK).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _locked(path: Path) -> int:
+    """An open file with its lock held. Raises Taken if another has it."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # its owner has just taken the empty folder away
+            continue
+        try:
+            _lock(file, path.parent)
+            # Its owner may have taken the file away between the two calls.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), os.stat(path)):
+                    return file
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
+
+
+def _lock(file: int, folder: Path) -> None:
+    who = owner(folder)
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            raise _taken(folder, who) from None
+        except OSError:  # a file system without locks
+            pass
+    if who and lives(who) is not False:
+        raise _taken(folder, who)
+
+
+def _taken(folder: Path, who: dict[str, Any]) -> Taken:
+    return Taken(f"{folder} must be free for a run, it is held by {plain(named(who))}")
