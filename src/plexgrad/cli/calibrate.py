@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from plexgrad.cli.chip_setting import cost_of
 from plexgrad.cli.options import starting_spec, use_devices, with_options
 from plexgrad.codes import Rademacher
 from plexgrad.core.clock import Clock
@@ -144,10 +145,8 @@ def _asked(
     spec = with_options({"key": 0} | starting_spec(task, None), options)
     built = build(spec)
     names = "estimator", "clock", "batch"
-    cost = str(spec["chip"].get("cost", "mse"))
-    softmax = cost == "cross_entropy" or "CrossEntropy" in cost
     found = {name: built[name] for name in names if name in built}
-    return built["data"], found, "cross_entropy" if softmax else "mse"
+    return built["data"], found, cost_of(spec)
 
 
 def _print(found: Calibration, page: Path) -> None:

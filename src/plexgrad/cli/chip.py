@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from plexgrad.cli import calibrate, chip_train, chip_watch
+from plexgrad.cli import calibrate, chip_hands, chip_train, chip_watch
 from plexgrad.cli.chip_train import Url
 from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, Result
@@ -26,6 +26,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 app.command("calibrate")(calibrate.calibrate)
 app.command("train")(chip_train.train)
 app.command("watch")(chip_watch.watch)
+app.command("read")(chip_hands.read)
+# Negative numbers are no options.
+app.command("write", context_settings={"ignore_unknown_options": True})(
+    chip_hands.write
+)
+app.command("evaluate")(chip_hands.evaluate)
 
 
 @app.command("list")

@@ -1,6 +1,7 @@
 """What `plexgrad chip train` hands to `host.train`: options, presets, calibrations."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ import typer
 
 from plexgrad import data as datasets
 from plexgrad.cli.options import merge, starting_spec, with_options
+from plexgrad.data import Dataset
 from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
 from plexgrad.training.specs import build, device_preset
+
+COST = "cost"
+"""The task in the record of a device that gives its own cost."""
 
 
 def several(urls: str) -> list[str]:
@@ -26,17 +31,42 @@ def started(
     calibration: Path | None,
     url: str,
 ) -> dict[str, Any]:
-    """Arguments of `host.train`: preset, then calibration, then options."""
+    """Arguments of `host.train`: preset, then calibration, then options.
+
+    Without a task, of a device that gives its own cost. Raises ValueError if nobody
+    says how far such a device is to be moved.
+    """
     rule = "sgd"
     if calibration is not None:
-        given, rule, eta = _as_calibrated(Calibration.load(calibration), given, eta)
-    more = device_preset(str(task), find.family(url))
-    base = merge({"key": 0} | starting_spec(task, None), more)
+        found = Calibration.load(calibration)
+        refuse_other_task(found, task, calibration)
+        given, rule, eta = _as_calibrated(found, given, eta)
+    family = find.family(url)
+    if task is None:
+        if given["amplitude"] is None or eta is None:
+            raise ValueError(
+                "a task must be given, or for a device that gives its own cost "
+                "--amplitude and --eta, or --calibration: "
+                + shlex.join(["plexgrad", "chip", "calibrate", url])
+            )
+        base = {"key": 0, "task": {"name": COST}} | device_preset(COST, family)
+    else:
+        more = device_preset(task, family)
+        base = merge({"key": 0} | starting_spec(task, None), more)
     spec = with_options(base, given)
     if eta is not None:
         options = {"learning_rate": eta}
         spec["rule"] = {"kind": "Rule", "name": rule, "options": options}
     return _arguments(spec)
+
+
+def refuse_other_task(found: Calibration, task: str | None, place: Path) -> None:
+    """Raise ValueError unless a calibration's recommendation is for this task."""
+    if found.recommendation is not None and found.task != (task or ""):
+        raise ValueError(
+            f"the task must be that of the calibration in {place}, "
+            f"{found.task or 'none'}; got {task or 'none'}"
+        )
 
 
 def _as_calibrated(
@@ -60,21 +90,43 @@ def _as_calibrated(
 
 def _arguments(spec: dict[str, Any]) -> dict[str, Any]:
     """Arguments of `host.train` from the spec of a simulated run."""
-    built = build(spec)
+    built = _built(spec)
     kept = ("data", "estimator", "rule", "clock", "slots", "batch", "key")
-    cost = spec["chip"].get("cost", "mse")
-    softmax = cost == "cross_entropy" or "CrossEntropy" in str(cost)
     found = {name: built[name] for name in kept if name in built}
-    return found | {"cost": "cross_entropy" if softmax else "mse"}
+    return found | {"cost": cost_of(spec)}
+
+
+def cost_of(spec: Mapping[str, Any]) -> str:
+    """The cost that the host makes of a device's outputs, as of the simulated chip."""
+    cost = spec.get("chip", {}).get("cost", "mse")
+    softmax = cost == "cross_entropy" or "CrossEntropy" in str(cost)
+    return "cross_entropy" if softmax else "mse"
+
+
+def task_of(task: str | None) -> tuple[Dataset | None, str]:
+    """Data and cost of a task; without one, those of a device that shows nothing."""
+    if task is None:
+        return None, "mse"
+    spec = starting_spec(task, None)
+    return datasets.load(**spec["task"]), cost_of(spec)
 
 
 def again(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `host.train` from the spec of a run on a device."""
-    shell = {"chip": {"kind": "Simulated", "net": {"kind": "MLP", "sizes": [1, 1]}}}
-    built = build({**spec, **shell})
-    kept = ("estimator", "rule", "clock", "slots", "batch", "key", "sampling")
-    found = {name: built[name] for name in (*kept, "points", "cost", "crossing")}
-    return found | {"data": datasets.load(**spec["task"])}
+    built = _built({**spec, **SHELL})
+    kept = ("data", "estimator", "rule", "clock", "slots", "batch", "key", "sampling")
+    return {name: built[name] for name in (*kept, "points", "cost", "crossing")}
+
+
+SHELL = {"chip": {"kind": "Simulated", "net": {"kind": "MLP", "sizes": [1, 1]}}}
+"""A chip for specs that hold a device instead; it is built and left."""
+
+
+def _built(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a spec; without a task that has data, they are None."""
+    if spec["task"].get("name") == COST:
+        return build({**spec, **SHELL}, data=None)
+    return build(spec)
 
 
 def print_accounts(counts: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`plexgrad chip train`: one run on a device, or on several; new or gone on with."""
 
 import os
+import shlex
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +11,13 @@ import typer
 from rich.console import Console
 
 from plexgrad.cli import chip_watch
-from plexgrad.cli.chip_setting import again, print_accounts, several, started
+from plexgrad.cli.chip_setting import (
+    COST,
+    again,
+    print_accounts,
+    several,
+    started,
+)
 from plexgrad.cli.folders import free, refuse_taken
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
@@ -57,7 +64,8 @@ def train(
         str | None,
         typer.Argument(
             help="What to learn, such as nist7x7 or digits; its preset gives the "
-            "estimator, rule and clock, and options change them.",
+            "estimator, rule and clock, and options change them. Without one: the "
+            "cost that the device gives by itself.",
             show_default=False,
         ),
     ] = None,
@@ -175,11 +183,13 @@ def train(
         os.environ["PLEXGRAD_DATA"] = str(data)
     if resume and (out is None or task is not None):
         raise ValueError("--resume takes the run in --out as it is, without a TASK")
-    folder = out or free(Path("runs") / f"chip-{task}")
+    folder = out or free(Path("runs") / f"chip-{task or COST}")
     if url is None and resume:
         url = str(Record.load(folder).spec["chip"].get("url", ""))
+        for one in several(url):
+            find.refuse_to_run(one, folder)
     if not url:
-        raise ValueError("a device must be given: plexgrad chip train URL TASK")
+        raise ValueError("a device must be given, by its URL; see plexgrad chip list")
     urls = [*several(url), *(also or ())]
     if record is not None and len(urls) > 1:
         raise ValueError(f"--record takes one device, got {len(urls)}")
@@ -206,7 +216,7 @@ def train(
             "crossing": crossing,
         }
         for one in folders:
-            refuse_taken(one, f"--resume --out {folder}")
+            refuse_taken(one, f"--resume --out {shlex.quote(str(folder))}")
     if watch:
         words = [word for word in sys.argv[1:] if word != "--watch"]
         raise typer.Exit(chip_watch.start([*words, *_placed(out, folder)], folders[0]))
@@ -233,11 +243,13 @@ def train(
     except (KeyboardInterrupt, LinkLost) as error:
         if not any((one / CHECKPOINT).exists() for one in folders):
             raise
-        place = f"{','.join(urls)}{' --each' if each else ''}"
+        words = ["plexgrad", "chip", "train", ",".join(urls), *each * ["--each"]]
+        again_with = shlex.join([*words, "--resume", "--out", str(folder)])
         Console(stderr=True).print(
-            f"saved; go on with: plexgrad chip train {place} --resume --out {folder}",
+            f"saved; go on with: {again_with}",
             style="bold",
             soft_wrap=True,
+            markup=False,
         )
         if isinstance(error, LinkLost):
             raise

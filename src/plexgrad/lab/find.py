@@ -6,6 +6,8 @@ Third parties name a function from a URL to a device as an entry point of the gr
 
     [project.entry-points."plexgrad.devices"]
     mychip = "mychip.plexgrad:device"
+
+A file needs no entry point: `python:mesh.py:Mesh`, see `lab.python_file`.
 """
 
 import importlib
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import plexgrad.lab
+from plexgrad.lab import python_file
 from plexgrad.lab.device import Device
 from plexgrad.lab.remote import Remote
 from plexgrad.lab.transports.recording import Recording
@@ -46,7 +49,8 @@ def device_at(url: str, record: Path | str | None = None) -> Device:
     makers = drivers()
     if not mark or scheme not in makers:
         raise ValueError(
-            f"a device must be SCHEME:..., with one of {', '.join(makers)}; got {url!r}"
+            f"a device must be SCHEME:..., with one of {', '.join(makers)}, or "
+            f"{python_file.FORM}; got {url!r}"
         )
     links = {cls.scheme for cls in transports()}
     if record is not None:
@@ -68,9 +72,19 @@ def drivers() -> dict[str, Callable[[str], Any]]:
     for cls in transports():
         if cls.scheme:
             found[cls.scheme] = lambda url: Remote(open_transport(url))
+    found[python_file.SCHEME] = python_file.opened
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         found.setdefault(point.name, lambda url, point=point: point.load()(url))
     return found
+
+
+def refuse_to_run(url: str, file: Path | str) -> None:
+    """Raise ValueError for a URL, read from a file, that would run somebody's code."""
+    if url.partition(":")[0] == python_file.SCHEME:
+        raise ValueError(
+            f"a device in a Python file must be named again, since opening it runs "
+            f"the file: {file} says {url!r}"
+        )
 
 
 def family(url: str) -> str:

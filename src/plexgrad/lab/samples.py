@@ -26,7 +26,9 @@ def refuse_mismatch(bench: AnyBench, data: Dataset | None) -> None:
     can = bench.can
     if data is None:
         if can.inputs:
-            raise ValueError(f"data must be given: {bench.identity} shows samples")
+            raise ValueError(
+                f"a task must be given, with its data: {bench.identity} shows samples"
+            )
         return
     for what, mine, theirs in (
         ("inputs", can.inputs, data.features),

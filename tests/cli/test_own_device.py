@@ -1,0 +1,129 @@
+"""A bench's own device from the command line: in a file, without a task, by hand."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plexgrad.core.record import Record
+from plexgrad.lab import find
+
+FILE = Path(__file__).parents[1] / "lab" / "mesh.py"
+QUICK = ("--listen", 0.02, "--settle", 0.005, "--budget", 300, "--knob-budget", 100)
+
+
+@pytest.fixture
+def mesh(somewhere):
+    """A URL with all that a shell would take apart."""
+    shutil.copy(FILE, somewhere / "mesh.py")
+    return "python:mesh.py:mesh?noise=0.001&serial=A 7"
+
+
+@pytest.mark.parametrize(
+    ("rest", "serial"),
+    [
+        (":mesh", "MESH-1"),
+        (":mesh?serial=B&knobs=2", "B"),
+        (":Mesh", "MESH-2"),
+        (":MADE", "MESH-3"),
+    ],
+)
+def test_a_function_a_class_or_a_device_of_a_file_is_a_device(rest, serial):
+    assert find.device_at(f"python:{FILE}{rest}").identify().serial == serial
+
+
+@pytest.mark.parametrize(
+    ("rest", "error", "said"),
+    [
+        ("", ValueError, r"must be python:FILE.py:NAME\?option=value, got"),
+        (":mash", ValueError, "must hold 'mash'; it holds np, lab, mesh, Mesh, MADE"),
+        (":np", ValueError, "must be a class, a function or a device"),
+        (":mesh?knob=3", ValueError, "takes .*knobs=4.*unexpected .*'knob'"),
+        (":MADE?knobs=3", ValueError, "takes no options"),
+        ("x:mesh", FileNotFoundError, "no Python file at"),
+    ],
+)
+def test_what_a_file_lacks_is_named(rest, error, said):
+    with pytest.raises(error, match=said):
+        find.device_at(f"python:{FILE}{rest}")
+
+
+def test_schemes_in_an_error_and_in_the_list_name_the_file(plexgrad):
+    _, _, err = plexgrad("chip", "identify", "gpib:4")
+    assert "python:FILE.py:NAME" in err
+    assert "python:     A device in a Python file" in plexgrad("chip", "list")[1]
+
+
+def test_a_cost_only_device_trains_by_given_numbers_and_goes_on(plexgrad, mesh):
+    words = ("--amplitude", 0.05, "--eta", 0.1, "--slots", 60, "-q")
+    status, out, err = plexgrad("chip", "train", mesh, *words)
+    assert (status, err) == (0, "")
+    record = Record.load("runs/chip-cost")
+    assert record.spec["task"] == {"name": "cost"}
+    again = ("--resume", "--out", "runs/chip-cost", "-q")
+    assert plexgrad("chip", "train", mesh, *again)[0] == 0
+    after = Record.load("runs/chip-cost")
+    assert after.final["train_cost"] == record.final["train_cost"]
+    # A record may be a stranger's: nothing that it names is run.
+    status, _, err = plexgrad("chip", "train", *again)
+    assert status == 2
+    assert "must be named again, since opening it runs the file" in err
+
+
+def test_without_numbers_a_cost_only_device_is_sent_to_calibration(plexgrad, mesh):
+    status, _, err = plexgrad("chip", "train", mesh)
+    assert status == 2
+    assert "--amplitude and --eta, or --calibration" in err
+    assert f"plexgrad chip calibrate '{mesh}'" in err
+
+
+def test_parameters_are_read_written_and_evaluated_by_hand(plexgrad, mesh, somewhere):
+    status, out, _ = plexgrad("chip", "read", mesh, "--out", "a.txt")
+    assert status == 0
+    assert out.splitlines()[3] == "2.5  # heaters[3] (V)"
+    _, out, _ = plexgrad("chip", "evaluate", mesh, "--json")
+    before = json.loads(out)["train_cost"]
+    for words in (("a.txt",), ("2.5",), ("1", "2", "3", "4")):
+        status, out, _ = plexgrad("chip", "write", mesh, *words)
+        assert (status, out[:20]) == (0, "4 parameters written")
+    np.save("one.npy", np.array([1.0, 2.0, 3.0, 4.0]))
+    np.savez("two.npz", w=np.array([[1.0, 2.0]]), b=np.array([3.0, 4.0]))
+    costs = []
+    for file in ("one.npy", "two.npz"):
+        _, out, _ = plexgrad("chip", "evaluate", mesh, "--parameters", file, "--json")
+        costs.append(json.loads(out)["train_cost"])
+    assert costs[0] == pytest.approx(costs[1], abs=0.01)
+    assert costs[0] != pytest.approx(before, abs=0.05)
+    words = ("--amplitude", 0.05, "--eta", 0.1, "--slots", 200, "-q")
+    assert plexgrad("chip", "train", mesh, *words)[0] == 0
+    words = ("--parameters", "runs/chip-cost", "--json")
+    _, out, _ = plexgrad("chip", "evaluate", mesh, *words)
+    reached = float(Record.load("runs/chip-cost").final["train_cost"][0])
+    assert json.loads(out)["train_cost"] == pytest.approx(reached, abs=0.01)
+
+
+def test_a_trained_network_is_evaluated_on_its_task(plexgrad):
+    _, out, _ = plexgrad("chip", "evaluate", "emulated:2-2-1", "xor", "--json")
+    assert json.loads(out).keys() >= {"train_cost", "test_accuracy"}
+    status, _, err = plexgrad("chip", "evaluate", "emulated:2-2-1")
+    assert (status, "a task must be given" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("1", "2"), "parameters must be 4, or 1 for all, got 2"),
+        (("1", "x"), "must be a file or numbers, got '1 x'"),
+        (("nan",), "must hold finite numbers"),
+        (("-1",), "must be in [0, 5], got -1 (4 parameters are outside)"),
+        (("runs",), "no params.npz or checkpoint.npz in runs"),
+        (("mesh.py",), "mesh.py must hold parameters"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(plexgrad, mesh, words, said):
+    Path("runs").mkdir()
+    status, _, err = plexgrad("chip", "write", mesh, *words)
+    assert status == 2
+    assert said in err
