@@ -1,9 +1,39 @@
-"""Strict numerics for every test: no silent dtype or rank promotion."""
+"""Strict numerics for every test, and compiled programs kept between test runs."""
 
-import jax
-import jaxtyping
-import pytest
-from hypothesis import settings
+import hashlib
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+
+def _processor():
+    """A short word for this processor: its kind, and what it can do."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    told = {line for line in lines if line.startswith(("model name", "flags", "Feat"))}
+    kind = [platform.machine(), platform.processor(), *sorted(told)]
+    return hashlib.sha256("\n".join(kind).encode()).hexdigest()[:8]
+
+
+def _keep_compiled_programs():
+    """Name JAX's cache in the environment, where workers and children find it.
+
+    A variable of the user's own wins. Programs hold machine code, hence the processor.
+    """
+    name = f"{importlib.metadata.version('jaxlib')}-{_processor()}"
+    folder = Path(__file__).parents[1] / ".jax_cache" / name
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+_keep_compiled_programs()  # JAX reads the environment when it is imported
+
+import jax  # noqa: E402
+import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # The first example of a shape compiles, so its time says nothing.
 settings.register_profile("compiled", deadline=None)
