@@ -12,7 +12,8 @@ from plexgrad.lab.device import LinkLost
 from plexgrad.lab.remote import Remote
 from plexgrad.lab.serve import serve
 from plexgrad.lab.server import Served
-from plexgrad.lab.transports.zeromq import ZMQ, ZMQListener, make_keys
+from plexgrad.lab.transports.curve_keys import make_keys
+from plexgrad.lab.transports.zeromq import ZMQ, ZMQListener
 
 pytest.importorskip("zmq")
 

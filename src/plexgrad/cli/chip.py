@@ -14,7 +14,7 @@ from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, Result
 from plexgrad.lab.conform import conform as put_through
 from plexgrad.lab.serve import serve as served
-from plexgrad.lab.transports.zeromq import make_keys
+from plexgrad.lab.transports.curve_keys import make_keys
 
 app = typer.Typer(
     help="Find, check, serve and train devices: real, emulated, or your own.",
@@ -115,6 +115,8 @@ def serve(
     """Put a device behind a link, until Ctrl-C. Its address is the first line."""
     with served(find.device_at(url), at, public) as listener:
         typer.echo(listener.url)
+        if listener.notice:
+            typer.secho(listener.notice, fg="yellow", err=True)
         try:
             while True:
                 time.sleep(0.2)

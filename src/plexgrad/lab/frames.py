@@ -112,6 +112,11 @@ class Deframer:
                 self.damaged += 1
         return found
 
+    @property
+    def held(self) -> int:
+        """Bytes of a frame that has not ended."""
+        return self._held
+
     def clear(self) -> None:
         """Forget the beginning of a frame."""
         self._parts, self._held = [], 0

@@ -193,6 +193,7 @@ class Remote:
 
     def _hello(self, expected: set[int]) -> None:
         """A new session. Raises Restarted unless the last change is an expected one."""
+        lost: LinkLost | None = None
         for _ in range(self.attempts):
             try:
                 payload = NUMBER.pack(self.token)
@@ -200,11 +201,12 @@ class Remote:
                     self._judged(self._exchange(Command.HELLO, payload))
                 )
                 break
-            except LinkLost:
+            except LinkLost as error:
+                lost = error
                 self._drop()
                 self._connect()
         else:
-            raise LinkLost(f"nobody answers at {self.transport.url}")
+            raise LinkLost(f"nobody answers at {self.transport.url}: {lost}")
         before, last = self._known, told["last"]
         rebooted = told["boot"] != self._boot
         self._session, self._boot = told["session"], told["boot"]
@@ -239,6 +241,8 @@ class Remote:
             for reply in self._deframer.feed(data):
                 if reply.code == Status.DAMAGED and not reply.sequence:
                     raise LinkLost("the request was damaged")
+                if reply.code == Status.BUSY and not reply.sequence:
+                    raise LinkLost(f"all places at {self.transport.url} are taken")
                 if reply.sequence == sequence:
                     return reply
             self.link.damaged = self._deframer.damaged

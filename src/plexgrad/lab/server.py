@@ -9,6 +9,7 @@ firmware does the same with one counter and one session word.
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -23,20 +24,41 @@ from plexgrad.lab.perturbations import Codes
 LEASE_S = 10.0
 """A host that was silent for so long may be replaced by another one."""
 
+STRANGER_BYTES = 1 << 12
+"""Bytes of an unfinished frame that are kept of a line which is not the host's."""
+
+FULL = Frame(0, 0, Status.BUSY).encode()
+"""What a line is told for which there is no place."""
+
 
 class Connection:
     """One line to a served device: a function from bytes heard to bytes to say."""
 
     def __init__(self, served: "Served") -> None:
         self.served, self._deframer = served, Deframer()
+        self._since = time.monotonic()
 
     def __call__(self, data: bytes) -> bytes:
+        return b"".join(self.answers(data))
+
+    def answers(self, data: bytes) -> Iterator[bytes]:
+        """The answers to what was heard, each made when it is asked for."""
         before = self._deframer.damaged
-        frames = self._deframer.feed(data)
-        said = b"".join(self.served.reply(frame, self) for frame in frames)
-        if self._deframer.damaged > before:
-            said += Frame(0, 0, Status.DAMAGED).encode()
-        return said
+        for frame in self._deframer.feed(data):
+            yield self.served.reply(frame, self)
+        too_much = self._deframer.held > STRANGER_BYTES and self.stranger_s > 0
+        if too_much:
+            self._deframer.clear()
+        if too_much or self._deframer.damaged > before:
+            yield Frame(0, 0, Status.DAMAGED).encode()
+
+    @property
+    def stranger_s(self) -> float:
+        """Seconds for which the line was not that of the device's host; 0 if it is."""
+        now = time.monotonic()
+        if self.served.has_host_at(self):
+            self._since = now
+        return now - self._since
 
     def close(self) -> None:
         """The line is gone."""
@@ -63,6 +85,10 @@ class Served:
     def connection(self) -> "Connection":
         """A new line to the device."""
         return Connection(self)
+
+    def has_host_at(self, line: "Connection") -> bool:
+        """Whether the host that has the device is at the end of this line."""
+        return line is self.line and self.owner is not None
 
     def release(self, line: "Connection") -> None:
         """The line is gone; if its host spoke last, another one may come at once."""

@@ -10,12 +10,20 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from plexgrad.core.extras import lacking, needed
 from plexgrad.lab.device import LinkLost
+from plexgrad.lab.transports.listening import (
+    PAUSE_S,
+    SEND_S,
+    Connect,
+    answers,
+    hang_up,
+)
 from plexgrad.lab.transports.transport import AbstractTransport, parts
 
 
@@ -92,15 +100,22 @@ class Serial(AbstractTransport):
 
 
 class PtyListener:
-    """Answers on a pseudo-terminal from a thread, until it is closed."""
+    """Answers on a pseudo-terminal from a thread, until it is closed.
 
-    def __init__(self, connect: Callable[[], Callable[[bytes], bytes]]) -> None:
+    Only this user may open it; `notice` says so.
+    """
+
+    def __init__(self, connect: Connect) -> None:
         import tty
 
         self._main, self._other = os.openpty()
         tty.setraw(self._other)
-        self.url = f"serial:{os.ttyname(self._other)}"
-        self._hear = connect()
+        os.set_blocking(self._main, False)
+        name = os.ttyname(self._other)
+        os.chmod(name, 0o600)
+        self.url = f"serial:{name}"
+        self.notice = "no keys: every program of this user can drive this chip"
+        self.connect, self.failed = connect, 0
         self._closing = False
         self._thread = threading.Thread(target=self._answer, daemon=True)
         self._thread.start()
@@ -119,9 +134,30 @@ class PtyListener:
             os.close(end)
 
     def _answer(self) -> None:
+        hear = self.connect()
         while not self._closing:
-            if not select.select([self._main], [], [], 0.2)[0]:
-                continue
-            said = self._hear(os.read(self._main, 1 << 16))
-            while said:
+            try:
+                if self._ready(select.POLLIN, 0.2):
+                    for said in answers(hear, os.read(self._main, 1 << 16)):
+                        self._say(said)
+            except Exception:  # a broken line, or what answers: begin again
+                self.failed += 1
+                hang_up(hear)
+                hear = self.connect()
+                time.sleep(PAUSE_S)
+        hang_up(hear)
+
+    def _say(self, said: bytes) -> None:
+        """Write, as fast as it is read; what nobody reads is dropped."""
+        since = time.monotonic()
+        while said and not self._closing:
+            if self._ready(select.POLLOUT, 0.2):
                 said = said[os.write(self._main, said) :]
+                since = time.monotonic()
+            elif time.monotonic() - since > SEND_S:
+                return
+
+    def _ready(self, event: int, timeout_s: float) -> bool:
+        poller = select.poll()
+        poller.register(self._main, event)
+        return bool(poller.poll(int(1e3 * timeout_s)))

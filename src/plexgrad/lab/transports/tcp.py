@@ -6,17 +6,32 @@ acknowledgement of the one before.
 
 import contextlib
 import ipaddress
-import select
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from plexgrad.core.validate import positive_int
 from plexgrad.lab.device import LinkLost
+from plexgrad.lab.transports.listening import (
+    CONNECTIONS,
+    HELLO_S,
+    PAUSE_S,
+    ROOM_S,
+    SEND_S,
+    Connect,
+    answers,
+    hang_up,
+    notice,
+    stranger_s,
+)
 from plexgrad.lab.transports.transport import AbstractTransport, parts
 
 CHUNK = 1 << 18
+TICK_S = 0.5
+"""Seconds between two looks whether a line shall end."""
 
 
 class TCP(AbstractTransport):
@@ -101,23 +116,29 @@ def is_public(host: str) -> bool:
 
 
 class TCPListener:
-    """Answers on a TCP port from a thread, until it is closed; port 0 takes any.
+    """Answers on a TCP port from threads, until it is closed; port 0 takes any.
 
-    `connect` makes the function from bytes heard to bytes to say of a new connection,
-    whose `close`, if it has one, is called at its end.
+    `connect` makes what answers a new connection: see `listening`. `most` connections
+    are kept at once; one more is told `full` and hung up. `notice` says who can come.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Callable[[bytes], bytes]],
+        connect: Connect,
         host: str = "127.0.0.1",
         port: int = 0,
+        most: int = CONNECTIONS,
+        full: bytes = b"",
     ) -> None:
-        self.connect = connect
+        self.connect, self.full = connect, full
+        self.most = positive_int("most", most)
+        self.failed = 0
         self._socket = socket.create_server((host, port))
-        self._open: set[socket.socket] = set()
-        self._closing = False
+        self._socket.settimeout(TICK_S)
+        self._lines: dict[socket.socket, tuple[Any, threading.Thread]] = {}
+        self._closing = threading.Event()
         self.url = f"tcp://{host}:{self._socket.getsockname()[1]}"
+        self.notice = notice(host, is_public(host))
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -129,36 +150,89 @@ class TCPListener:
 
     def close(self) -> None:
         """Stop listening, and hang up on everyone."""
-        self._closing = True
-        for line in (self._socket, *self._open):
-            with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+        self._closing.set()
+        for line in (self._socket, *list(self._lines)):
+            _cut(line)
         self._thread.join(2)
         self._socket.close()
 
     def _accept(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             try:
-                ready, _, _ = select.select([self._socket], [], [], 0.5)
-                if not ready:
-                    continue
                 line, _ = self._socket.accept()
-            except (OSError, ValueError):
-                return
-            self._open.add(line)
-            threading.Thread(target=self._answer, args=(line,), daemon=True).start()
+            except TimeoutError:
+                continue
+            except OSError:  # no descriptor or memory left, or the caller has gone
+                self._make_room()
+                self._closing.wait(PAUSE_S)
+                continue
+            if len(self._lines) < self.most or self._make_room():
+                self._let_in(line)
+            else:
+                self._turn_away(line)
 
-    def _answer(self, line: socket.socket) -> None:
-        hear: Any = self.connect()
-        with line:
+    def _let_in(self, line: socket.socket) -> None:
+        hear = self.connect()
+        thread = threading.Thread(target=self._answer, args=(line, hear), daemon=True)
+        self._lines[line] = hear, thread
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has no thread left
+            self._end(line, hear)
+
+    def _turn_away(self, line: socket.socket) -> None:
+        with line, contextlib.suppress(OSError):
+            line.settimeout(PAUSE_S)
+            line.sendall(self.full)
+
+    def _make_room(self) -> bool:
+        """Hang up on who has been a stranger for longest; whether a place is free."""
+        waits = [(stranger_s(h), id(t), t, k) for k, (h, t) in [*self._lines.items()]]
+        longest, _, thread, line = max(waits, default=(0.0, 0, None, None))
+        if thread is None or line is None or longest < ROOM_S:
+            return False
+        _cut(line)
+        thread.join(PAUSE_S)
+        return not thread.is_alive()
+
+    def _answer(self, line: socket.socket, hear: Any) -> None:
+        try:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            line.settimeout(TICK_S)
+            while not self._closing.is_set() and stranger_s(hear) < HELLO_S:
+                try:
+                    data = line.recv(CHUNK)
+                except TimeoutError:
+                    continue
+                if not data:
+                    return
+                for said in answers(hear, data):
+                    self._say(line, said)
+        except OSError:
+            pass
+        except Exception:  # what answers is at fault: its line ends, and no other
+            self.failed += 1
+        finally:
+            self._end(line, hear)
+
+    def _say(self, line: socket.socket, said: bytes) -> None:
+        left, since = memoryview(said), time.monotonic()
+        while left:
             try:
-                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                while data := line.recv(CHUNK):
-                    if said := hear(data):
-                        line.sendall(said)
-            except OSError:
-                pass
-            finally:
-                self._open.discard(line)
-                if hasattr(hear, "close"):
-                    hear.close()
+                sent = line.send(left)
+            except TimeoutError as error:
+                if self._closing.is_set() or time.monotonic() - since > SEND_S:
+                    raise ConnectionAbortedError("nobody reads the answer") from error
+                continue
+            left, since = left[sent:], time.monotonic()
+
+    def _end(self, line: socket.socket, hear: Any) -> None:
+        line.close()
+        self._lines.pop(line, None)
+        hang_up(hear)
+
+
+def _cut(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)

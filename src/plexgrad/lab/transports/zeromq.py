@@ -7,22 +7,42 @@ folder `clients`. Without keys only this machine is served. Needs pyzmq, the ext
 """
 
 import contextlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from plexgrad.core.extras import lacking, needed
+from plexgrad.core.validate import positive_int
 from plexgrad.lab.device import LinkLost
+from plexgrad.lab.frames import MAX_FRAME
+from plexgrad.lab.transports.curve_keys import (
+    CLIENT,
+    SERVER,
+    Clients,
+    guard,
+    load_keys,
+)
+from plexgrad.lab.transports.listening import (
+    CONNECTIONS,
+    HELLO_S,
+    ROOM_S,
+    Connect,
+    answers,
+    hang_up,
+    notice,
+    stranger_s,
+)
 from plexgrad.lab.transports.tcp import host_and_port, is_public
 from plexgrad.lab.transports.transport import AbstractTransport, parts
 
-SERVER, CLIENT, CLIENTS = "server", "client", "clients"
 IDLE_S = 30.0
 """A host that was silent for so long has gone, as far as the server knows."""
+
+WAITING = 8
+"""Messages of a host, and to it, that may wait."""
 
 
 class ZMQ(AbstractTransport):
@@ -135,17 +155,21 @@ class ZMQ(AbstractTransport):
 class ZMQListener:
     """Answers at a ZeroMQ address from a thread, until it is closed; port 0 takes any.
 
-    `connect` makes the function from bytes heard to bytes to say of each host. `keys`
-    is a folder with the server's keys and those of its clients. Raises ValueError for
-    an address that others can reach, without keys.
+    `connect` makes what answers a host: see `listening`. `keys` is a folder with the
+    server's keys and those of its clients; a key that is taken out of it is refused
+    from then on, with what its host still says. `most` hosts are kept at once; one
+    more is told `full`. Raises ValueError for an address that others can reach, without
+    keys.
     """
 
     def __init__(
         self,
-        connect: Callable[[], Callable[[bytes], bytes]],
+        connect: Connect,
         host: str = "127.0.0.1",
         port: int = 0,
         keys: str = "",
+        most: int = CONNECTIONS,
+        full: bytes = b"",
     ) -> None:
         if is_public(host) and not keys:
             raise ValueError(
@@ -154,14 +178,22 @@ class ZMQListener:
             )
         zmq = needed("zmq", "lab")
         mine = load_keys(Path(keys) / f"{SERVER}.key_secret") if keys else None
-        self.connect = connect
+        self.connect, self.full = connect, full
+        self.most = positive_int("most", most)
+        self.failed = 0
+        self.notice = "" if keys else notice(host, False)
         self._context = zmq.Context()
-        self._guard = _guard(self._context, Path(keys)) if keys else None
+        self._clients = Clients(Path(keys)) if keys else None
+        self._guard = guard(self._context, self._clients) if self._clients else None
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
         if mine:
             self._socket.curve_publickey, self._socket.curve_secretkey = mine
             self._socket.curve_server = True
+        self._socket.maxmsgsize = 2 * MAX_FRAME
+        self._socket.rcvhwm = self._socket.sndhwm = WAITING
+        self._socket.handshake_ivl = int(1e3 * HELLO_S)
+        self._socket.heartbeat_ivl = self._socket.heartbeat_timeout = int(1e3 * IDLE_S)
         place = f"tcp://{host}"
         if port:
             self._socket.bind(f"{place}:{port}")
@@ -190,58 +222,56 @@ class ZMQListener:
 
     def _answer(self) -> None:
         while not self._closing:
-            if self._socket.poll(100):
-                who, data = self._socket.recv_multipart()
-                hear, _ = self._lines.get(who) or (self.connect(), 0.0)
-                self._lines[who] = hear, time.monotonic()
-                if said := hear(data):
-                    self._socket.send_multipart([who, said])
-            self._forget(IDLE_S)
+            try:
+                if self._socket.poll(100):
+                    self._hear(*self._socket.recv_multipart(copy=False))
+                self._forget(IDLE_S)
+            except Exception:  # a message that is none, or what answers; others go on
+                self.failed += 1
         self._forget(0.0)
+
+    def _hear(self, sender: Any, said: Any = None, *more: Any) -> None:
+        """Answer a message, which has one part behind its sender's name."""
+        who = sender.bytes
+        if said is None or more or not self._let_in(who, said):
+            return
+        hear, _ = self._lines[who]
+        self._lines[who] = hear, time.monotonic()
+        try:
+            for part in answers(hear, said.bytes):
+                self._socket.send_multipart([who, part])
+        except Exception:
+            self._drop(who)
+            raise
+
+    def _let_in(self, who: bytes, said: Any) -> bool:
+        """Whether this host may speak: its key is known, and there is room for it."""
+        if self._clients is not None and not self._clients.knows(said.get("User-Id")):
+            self._drop(who)
+            return False
+        if who not in self._lines:
+            if len(self._lines) >= self.most and not self._make_room():
+                if self.full:
+                    self._socket.send_multipart([who, self.full])
+                return False
+            self._lines[who] = self.connect(), 0.0
+        return True
+
+    def _make_room(self) -> bool:
+        """Forget who has been a stranger for longest; whether there is room now."""
+        waits = [(stranger_s(hear), who) for who, (hear, _) in self._lines.items()]
+        longest, who = max(waits)
+        if longest < ROOM_S:
+            return False
+        self._drop(who)
+        return True
+
+    def _drop(self, who: bytes) -> None:
+        if who in self._lines:
+            hang_up(self._lines.pop(who)[0])
 
     def _forget(self, idle_s: float) -> None:
         now = time.monotonic()
         for who, (hear, heard) in list(self._lines.items()):
-            if now - heard >= idle_s:
-                del self._lines[who]
-                if hasattr(hear, "close"):
-                    hear.close()
-
-
-def make_keys(folder: str | Path) -> list[Path]:
-    """New keys of a server and one client; only the user may read the secret ones.
-
-    The client takes `client.key_secret` and `server.key` with it; other hosts get keys
-    of their own, whose public half goes to `clients`. Raises FileExistsError if there
-    are keys already.
-    """
-    auth, folder = needed("zmq.auth", "lab"), Path(folder)
-    made = [folder / f"{who}.key_secret" for who in (SERVER, CLIENT)]
-    for path in made:
-        if path.exists():
-            raise FileExistsError(f"there are keys already: {path}")
-    (folder / CLIENTS).mkdir(parents=True, exist_ok=True)
-    for who in (SERVER, CLIENT):
-        before = os.umask(0o077)
-        try:
-            auth.create_certificates(str(folder), who)
-        finally:
-            os.umask(before)
-    public = folder / CLIENTS / f"{CLIENT}.key"
-    public.write_bytes((folder / f"{CLIENT}.key").read_bytes())
-    return [*made, folder / f"{SERVER}.key", public]
-
-
-def load_keys(path: Path) -> tuple[bytes, bytes | None]:
-    """Public and secret key of a file. Raises FileNotFoundError if there is none."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no key at {path}: plexgrad chip keys {path.parent}")
-    return needed("zmq.auth", "lab").load_certificate(str(path))
-
-
-def _guard(context: Any, keys: Path) -> Any:
-    """What lets in only hosts whose public keys are in the folder `clients`."""
-    guard = needed("zmq.auth.thread", "lab").ThreadAuthenticator(context)
-    guard.start()
-    guard.configure_curve(domain="*", location=str(keys / CLIENTS))
-    return guard
+            if now - heard >= idle_s or stranger_s(hear) > HELLO_S:
+                self._drop(who)

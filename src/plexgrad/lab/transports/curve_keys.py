@@ -1,0 +1,94 @@
+"""CURVE keys of a server and of the hosts that it lets in, as files in a folder.
+
+`server` and `client` have a public `.key` and a secret `.key_secret`; the public keys
+in the folder `clients` are those that are let in, now: a file that is taken away is
+refused from the next message on.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from plexgrad.core.extras import needed
+
+SERVER, CLIENT, CLIENTS = "server", "client", "clients"
+
+
+def make_keys(folder: str | Path) -> list[Path]:
+    """New keys of a server and one client; only the user may read the secret ones.
+
+    The client takes `client.key_secret` and `server.key` with it; other hosts get keys
+    of their own, whose public half goes to `clients`. Raises FileExistsError if there
+    are keys already.
+    """
+    auth, folder = needed("zmq.auth", "lab"), Path(folder)
+    made = [folder / f"{who}.key_secret" for who in (SERVER, CLIENT)]
+    for path in made:
+        if path.exists():
+            raise FileExistsError(f"there are keys already: {path}")
+    (folder / CLIENTS).mkdir(parents=True, exist_ok=True)
+    for who in (SERVER, CLIENT):
+        before = os.umask(0o077)
+        try:
+            auth.create_certificates(str(folder), who)
+        finally:
+            os.umask(before)
+    public = folder / CLIENTS / f"{CLIENT}.key"
+    public.write_bytes((folder / f"{CLIENT}.key").read_bytes())
+    return [*made, folder / f"{SERVER}.key", public]
+
+
+def load_keys(path: Path) -> tuple[bytes, bytes | None]:
+    """Public and secret key of a file. Raises FileNotFoundError if there is none."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no key at {path}: plexgrad chip keys {path.parent}")
+    return needed("zmq.auth", "lab").load_certificate(str(path))
+
+
+class Clients:
+    """The public keys that are let in: those in the folder `clients` at this moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / CLIENTS
+        self._seen: list[tuple[str, int, int]] | None = None
+        self._keys: frozenset[str] = frozenset()
+
+    def knows(self, key: str | None) -> bool:
+        """Whether a public key, as text, is there."""
+        try:
+            files = [each for each in os.scandir(self.folder) if _is_key(each)]
+            seen = sorted((each.name, *_change(each.stat())) for each in files)
+            if seen != self._seen:
+                self._keys = frozenset(_key(Path(each.path)) for each in files)
+                self._seen = seen
+        except OSError:  # no folder, or a file that went while it was read
+            self._keys, self._seen = frozenset(), None
+        return bool(key) and key in self._keys
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """What pyzmq asks of each new connection."""
+        return self.knows(key.decode())
+
+
+def guard(context: Any, clients: Clients) -> Any:
+    """What lets connections in only by the keys of `clients`."""
+    found = needed("zmq.auth.thread", "lab").ThreadAuthenticator(context)
+    found.start()
+    found.configure_curve_callback(domain="*", credentials_provider=clients)
+    return found
+
+
+def _is_key(file: "os.DirEntry[str]") -> bool:
+    return file.name.endswith(".key") and file.is_file()
+
+
+def _change(found: os.stat_result) -> tuple[int, int]:
+    return found.st_ino, found.st_mtime_ns
+
+
+def _key(path: Path) -> str:
+    """The public key in a file; "" if there is none in it."""
+    try:
+        return load_keys(path)[0].decode()
+    except ValueError:
+        return ""
