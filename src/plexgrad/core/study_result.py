@@ -132,6 +132,7 @@ class Plot:
 class Verdict:
     """Whether a number of ours lies where a claim wants it: in [low, high].
 
+    The ends belong to it, to 1e-9 of their size: last bits differ between processors.
     None for `low` or `high` leaves that side open. `met` is None where there is no
     number to judge. `spread` says in words what the number varies by.
     """
@@ -153,8 +154,8 @@ class Verdict:
     def met(self) -> bool | None:
         if self.ours is None:
             return None
-        above = self.low is None or self.ours >= self.low
-        return above and (self.high is None or self.ours <= self.high)
+        above = self.low is None or _at_most(self.low, self.ours)
+        return above and (self.high is None or _at_most(self.ours, self.high))
 
     @classmethod
     def within(
@@ -284,3 +285,7 @@ def _cell(value: Any) -> Any:
 
 def _numbers(values: Any) -> tuple[float | int | None, ...]:
     return tuple(_cell(value) for value in values)
+
+
+def _at_most(one: Any, other: Any) -> bool:
+    return one <= other or math.isclose(one, other, rel_tol=1e-9)
