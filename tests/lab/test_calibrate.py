@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -21,6 +22,7 @@ from plexgrad.lab.host import batches_of
 from plexgrad.lab.samples import Samples
 from plexgrad.lab.saved import Stop
 from plexgrad.lab.serve import serve
+from plexgrad.report.calibration_page import render_calibration, write_calibration
 from plexgrad.training import probing
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
@@ -87,6 +89,42 @@ def test_every_device_of_ours_can_be_calibrated(number):
     np.testing.assert_array_equal(device.read_parameters(), before)
     device.close()
     assert (found.knobs.dead, found.cells.stuck) == ((), ())
+
+
+MESH = f"python:{Path(__file__).with_name('mesh.py')}:mesh"
+
+
+@pytest.mark.parametrize("detector", ["dead", "nan"])
+@pytest.mark.parametrize("knobs", [4, 400])
+def test_a_dead_detector_is_the_first_finding_and_nothing_is_recommended(
+    detector, knobs, tmp_path
+):
+    said = {"dead": "Nothing moves the cost", "nan": "Readings are not finite"}
+    device = find.device_at(f"{MESH}?detector={detector}&knobs={knobs}")
+    found = calibrate(device, None, Setting(PAIRS), knob_budget=200, **QUICK)
+    assert found.faults[0].startswith(said[detector])
+    assert found.recommendation is None
+    assert found.refused.startswith(said[detector])
+    again = Calibration.load(write_calibration(found, tmp_path).parent)
+    assert json.dumps(again.to_json()) == json.dumps(found.to_json())
+    assert render_calibration(again, tmp_path) == render_calibration(found, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"budget": -1}, {"rule": "lion"}, {"write_cost": -1.0}]
+)
+def test_a_wrong_setting_is_refused_before_anything_is_measured(wrong):
+    device = lab.EmulatedMLP([2, 2, 1])
+    device.measure = lambda *_: pytest.fail("a cost was measured")
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        calibrate(device, XOR, Setting(PAIRS, **wrong), **QUICK)
+
+
+def test_a_calibration_from_before_findings_is_read(tmp_path):
+    found = calibrate(lab.EmulatedMLP([2, 2, 1]), knob_budget=60, **QUICK)
+    told = json.loads(found.save(tmp_path).read_text())
+    del told["findings"]
+    assert Calibration.from_json(told).findings == ()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])

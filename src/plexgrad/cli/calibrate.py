@@ -18,7 +18,11 @@ from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
 from plexgrad.lab.calibrate import calibrate as run
 from plexgrad.lab.calibrate.run import STAGES, Setting
-from plexgrad.report.calibration_page import calibration_lines, write_calibration
+from plexgrad.report.calibration_page import (
+    calibration_lines,
+    command,
+    write_calibration,
+)
 from plexgrad.training.specs import build
 
 
@@ -132,6 +136,8 @@ def calibrate(
         typer.echo(json.dumps({**found.to_json(), "folder": str(folder)}))
         return
     _print(found, page)
+    if found.recommendation is not None and found.url:
+        typer.echo(f"train   {command(found, folder)}")
 
 
 def _asked(
@@ -162,7 +168,10 @@ def _print(found: Calibration, page: Path) -> None:
         )
         style = "red" if each.verdict == "differs" else None
         table.add_row(each.name, *numbers, each.verdict, style=style)
-    console.print(table)
-    if found.refused:
-        console.print(f"no recommendation: {found.refused}", highlight=False)
+    if found.compared:
+        console.print(table)
+    if found.refused and not found.findings:
+        console.print(
+            f"no recommendation: {found.refused}", highlight=False, markup=False
+        )
     console.print(f"report  {page}", highlight=False, markup=False)

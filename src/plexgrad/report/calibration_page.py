@@ -1,5 +1,6 @@
 """One HTML page of a calibration that needs nothing else, drawn from it alone."""
 
+import shlex
 from pathlib import Path
 
 from plexgrad.core.files import write_atomically
@@ -24,12 +25,18 @@ def write_calibration(found: Calibration, folder: str | Path) -> Path:
     if found.recommendation is not None:
         draw_tune(found.recommendation, folder / "recommendation.png")
     path = folder / "calibration.html"
-    write_atomically(path, render_calibration(found).encode())
+    write_atomically(path, render_calibration(found, folder).encode())
     return path
 
 
-def render_calibration(found: Calibration) -> str:
-    """The page as text. The same calibration gives the same text."""
+def command(found: Calibration, folder: str | Path) -> str:
+    """What trains as recommended, in a shell of the place where `folder` is named."""
+    words = ["plexgrad", "chip", "train", found.url, *filter(None, [found.task])]
+    return shlex.join([*words, "--calibration", str(folder)])
+
+
+def render_calibration(found: Calibration, folder: str | Path = ".") -> str:
+    """The page as text. The same calibration in the same folder gives the same text."""
     import jinja2
     from markupsafe import Markup
 
@@ -50,6 +57,10 @@ def render_calibration(found: Calibration) -> str:
         tiles=tiles(found),
         rows=comparison(found),
         parameters=found.capabilities.parameters,
+        asked=shlex.join(
+            ["plexgrad", "chip", "calibrate", found.url, *filter(None, [found.task])]
+        ),
+        command=command(found, folder),
     )
 
 
@@ -63,6 +74,10 @@ def tiles(found: Calibration) -> list[tuple[str, str, str]]:
             f"{found.link.rows}",
         ),
         ("noise of one cost", f"{found.noise.std:.2g}", f"at {found.noise.level:.3g}"),
+    ]
+    if not found.settling.errors:
+        return told
+    told += [
         (
             "settled after",
             f"{1e3 * found.settling.settled_s:.3g} ms",

@@ -24,7 +24,7 @@ def svgs(found: Calibration) -> list[tuple[str, str, str]]:
             canvas.draw(lambda axes, p=paint: p(axes, found, {}), name, title),
             said,
         )
-        for name, (title, paint, said) in FIGURES.items()
+        for name, (title, paint, said) in _drawn(found).items()
     ]
 
 
@@ -32,15 +32,26 @@ def draw_calibration(found: Calibration, file: str | Path) -> Path:
     """All figures as one PNG, in the page's light colours."""
 
     def painted(figure: Any) -> None:
-        for axes, (title, paint, _) in zip(
-            figure.subplots(2, 2).flat, FIGURES.values(), strict=True
-        ):
+        places = list(figure.subplots(2, 2).flat)
+        for title, paint, _ in _drawn(found).values():
+            axes = places.pop(0)
             paint(axes, found, canvas.LIGHT)
             axes.set_title(title, loc="left", fontsize=10.5)
+        for axes in places:
+            axes.set_axis_off()
 
     path = Path(file)
     write_atomically(path, canvas.image(painted, (11, 7.2), dpi=110))
     return path
+
+
+def _drawn(found: Calibration) -> dict[str, Any]:
+    """The figures of what was measured: a calibration may end after the noise."""
+    return {
+        name: figure
+        for name, figure in FIGURES.items()
+        if name in ("link", "noise") or found.settling.errors
+    }
 
 
 def _of(colours: Colours, name: str) -> str:

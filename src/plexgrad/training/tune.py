@@ -120,10 +120,7 @@ def advised(
     watch: Watch | None = None,
 ) -> Recommendation:
     """`tune` on any bench; its parameters end where the pilot has led."""
-    budget = int_at_least("budget", budget, LEAST_BUDGET)
-    at_least("write_cost", write_cost, 0.0)
-    rule = Rule(rule, learning_rate=1.0) if isinstance(rule, str) else rule
-    _refuse(rule)
+    rule = refuse(rule, budget, write_cost)
     begun = bench.spent
     spent: dict[str, int] = {}
 
@@ -219,8 +216,13 @@ def _scan(
     return scan, noise
 
 
-def _refuse(rule: Rule) -> None:
+def refuse(rule: Rule | str, budget: int, write_cost: float | int) -> Rule:
+    """The rule; ValueError for one that is not known here, or for too few costs."""
+    int_at_least("budget", budget, LEAST_BUDGET)
+    at_least("write_cost", write_cost, 0.0)
+    rule = Rule(rule, learning_rate=1.0) if isinstance(rule, str) else rule
     if rule.name != "sgd" and rule.name not in ADAPTIVE:
         raise ValueError(
             f"rule must be one of sgd, {', '.join(ADAPTIVE)}; got {rule.name!r}"
         )
+    return rule

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Calibration:
     """A device, what was measured of it, and how it should be trained.
 
     `recommendation` is None if no task was given, or for the reason in `refused`.
-    `setting` holds what it is for: code, reference, tau_p, tau_x, batch.
+    `setting` holds what it is for: code, reference, tau_p, tau_x, batch. `findings` are
+    sentences of what makes all else void; then nothing is recommended.
     """
 
     url: str
@@ -45,11 +46,12 @@ class Calibration:
     evaluations: int
     writes: int
     seconds: float
+    findings: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with the device, a sentence each."""
-        return tuple(_faults(self))
+        """What is wrong with the device, a sentence each, the worst first."""
+        return self.findings or tuple(_faults(self))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers are words, and NaN is null."""
@@ -66,19 +68,23 @@ class Calibration:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
         """The inverse of `to_json`. Raises ValueError if a part is missing."""
-        names = [each.name for each in fields(cls)]
-        if missing := [name for name in names if name not in data]:
+        needed = [each.name for each in fields(cls) if each.default is MISSING]
+        if missing := [name for name in needed if name not in data]:
             raise ValueError(f"a calibration must hold {', '.join(missing)}")
+        names = [each.name for each in fields(cls) if each.name in data]
         found = {name: _numbers(data[name]) for name in names}
         for name, kind in _PARTS.items():
             values: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value
+                key: tuple(value)
+                if isinstance(value, list)
+                else (math.nan if value is None else value)
                 for key, value in found[name].items()
             }
             if name == "knobs":
                 pairs = values["saturated"].items()
                 values["saturated"] = {int(key): value for key, value in pairs}
             found[name] = kind(**values)
+        found["findings"] = tuple(found.get("findings", ()))
         found["capabilities"] = Capabilities.from_json(found["capabilities"])
         found["compared"] = tuple(Comparison(**each) for each in found["compared"])
         if (advice := found["recommendation"]) is not None:

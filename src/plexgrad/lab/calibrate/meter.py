@@ -23,7 +23,7 @@ DRAWN = 24
 
 @dataclass
 class Meter:
-    """Costs of a device on a bench; `spent` counts them.
+    """Costs of a device on a bench; `spent` counts them, `odd` those not finite.
 
     Before a cost is read, `wait_s` seconds have gone by since the last write.
     Raises KeyboardInterrupt between two calls once `stop` was asked.
@@ -33,6 +33,7 @@ class Meter:
     samples: Samples
     stop: Stop
     spent: int = 0
+    odd: int = 0
     wait_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -101,10 +102,12 @@ class Meter:
         self._go_on()
         self.spent += len(rows) * repeats
         rows = rows.astype(np.float32)
-        if repeats == 1:
-            return self.samples.measure(rows, index, key)
         turns = [self.samples.measure(rows, index, key) for _ in range(repeats)]
-        return np.mean(turns, axis=0)
+        told = np.stack(turns)
+        finite = np.isfinite(told)
+        self.odd += int(finite.size - finite.sum())
+        # Infinities would turn into warnings of NumPy's on the way.
+        return np.where(finite, told, np.nan).mean(axis=0)
 
     def _go_on(self) -> None:
         if self.stop.asked:

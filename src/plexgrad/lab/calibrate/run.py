@@ -21,7 +21,14 @@ from plexgrad.lab import host
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.calibrate import cells, declared, link, noise, settling
 from plexgrad.lab.calibrate.calibration import Calibration
-from plexgrad.lab.calibrate.knobs import Inspection
+from plexgrad.lab.calibrate.findings import (
+    NOT_MOVED,
+    NOT_SETTLED,
+    NOT_WRITTEN,
+    not_finite,
+    nothing_moves,
+)
+from plexgrad.lab.calibrate.knobs import Inspection, Knobs
 from plexgrad.lab.calibrate.meter import RANDOM, Meter, left_as_found
 from plexgrad.lab.calibrate.probing import DeviceBench
 from plexgrad.lab.device import Device
@@ -32,7 +39,7 @@ from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
 from plexgrad.training.recommendation import Recommendation
 from plexgrad.training.rule import Rule
-from plexgrad.training.tune import advised
+from plexgrad.training.tune import advised, refuse
 
 STAGES = {
     "link": "round trips and bytes",
@@ -107,6 +114,9 @@ def calibrate(
     and settling followed for `settle_s` after a write. Without `data`, random samples
     are shown, and nothing is recommended unless the device needs none.
 
+    Where readings are not finite, or nothing moves the cost, that is the first of the
+    `faults`, and nothing is recommended.
+
     Raises ValueError for what does not fit the device, LinkLost if it stays away,
     KeyboardInterrupt when interrupted; the parameters are put back all the same.
     """
@@ -114,6 +124,8 @@ def calibrate(
     positive("listen_s", listen_s)
     if settle_s is not None:
         positive("settle_s", settle_s)
+    if setting is not None:
+        refuse(setting.rule, setting.budget, setting.write_cost)
     keys = Keys.split(jax.random.fold_in(as_key(key), 0))
     began = time.monotonic()
     with Bench(device, patience_s) as bench, left_as_found(bench) as stop:
@@ -125,19 +137,14 @@ def calibrate(
         timed = link.timed(meter, *run.sample)
         run.begin("noise")
         heard = noise.listened(meter, *run.sample, listen_s)
-        run.begin("settling")
-        longest = settle_s or float(
-            np.clip(max(5 * bench.can.settle_s, 20 * timed.cost_s), *LONGEST_S)
-        )
-        floor = heard.floor
-        settled = settling.swept(meter, *run.sample, run.moved, floor, longest)
-        slow = min(settled.settled_s, settled.waits_s[-1])
-        meter.wait_s = WAITED * slow
-        run.begin("cells")
-        held = cells.followed(meter, *run.sample, run.moved, floor, CELL_WRITES)
-        run.begin("knobs")
-        knobs = Inspection(meter, *run.sample, run.moved, floor, knob_budget).run()
-        advice, refused = run.advice(data, setting)
+        settled, held, knobs = NOT_SETTLED, NOT_WRITTEN, NOT_MOVED
+        if not meter.odd:
+            settled, held, knobs = run.moving(heard, timed, settle_s, knob_budget)
+        findings = not_finite(meter) or nothing_moves(heard, settled, knobs)
+        if findings:
+            advice, refused = None, findings[0].rstrip(".")
+        else:
+            advice, refused = run.advice(data, setting)
         return Calibration(
             url=url,
             identity=bench.identity,
@@ -148,13 +155,16 @@ def calibrate(
             noise=heard,
             knobs=knobs,
             cells=held,
-            compared=declared.compared(bench.can, timed, settled, heard),
+            compared=()
+            if findings
+            else declared.compared(bench.can, timed, settled, heard),
             recommendation=advice,
             refused=refused,
             setting=setting.to_json() if setting else {},
             evaluations=meter.spent,
             writes=int(bench.accounts.writes.max()),
             seconds=time.monotonic() - began,
+            findings=findings,
         )
 
 
@@ -181,6 +191,28 @@ class _Run:
         """Tell that a stage begins."""
         if self.watch is not None:
             self.watch(stage, self.meter.spent)
+
+    def moving(
+        self,
+        heard: noise.Noise,
+        timed: link.Link,
+        settle_s: float | int | None,
+        knob_budget: int,
+    ) -> tuple[settling.Settling, cells.Cells, Knobs]:
+        """What writes and perturbations do to the cost."""
+        meter, can, floor = self.meter, self.meter.bench.can, heard.floor
+        self.begin("settling")
+        longest = settle_s or float(
+            np.clip(max(5 * can.settle_s, 20 * timed.cost_s), *LONGEST_S)
+        )
+        settled = settling.swept(meter, *self.sample, self.moved, floor, longest)
+        slow = min(settled.settled_s, settled.waits_s[-1])
+        meter.wait_s = WAITED * slow
+        self.begin("cells")
+        held = cells.followed(meter, *self.sample, self.moved, floor, CELL_WRITES)
+        self.begin("knobs")
+        look = Inspection(meter, *self.sample, self.moved, floor, knob_budget)
+        return settled, held, look.run()
 
     def advice(
         self, data: Dataset | None, setting: Setting | None
