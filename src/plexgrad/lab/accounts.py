@@ -16,6 +16,9 @@ class Accounts:
     `saturated` (P,) in how many measurements a parameter was driven out of its range.
     `device_s` is what the device says it was busy. `drift` is how far the parameter
     that was farthest off lay from its belief when all were last read back, in its unit.
+    `asked_again` counts rows that were measured again since they could not be believed,
+    `skipped` windows from which nothing was learnt, `limited` slots whose push on the
+    parameters was cut: see `lab.doubts`.
     """
 
     writes: np.ndarray
@@ -27,6 +30,9 @@ class Accounts:
     unsettled: int = 0
     disagreements: int = 0
     drift: float = 0.0
+    asked_again: int = 0
+    skipped: int = 0
+    limited: int = 0
     link: LinkCounts = field(default_factory=LinkCounts)
 
     @classmethod
@@ -66,6 +72,9 @@ class Accounts:
             "device_s": self.device_s,
             "recoveries": self.recoveries,
             "drift": self.drift,
+            "asked_again": self.asked_again,
+            "skipped": self.skipped,
+            "limited": self.limited,
         }
 
     def summary(self) -> dict[str, Any]:
@@ -82,5 +91,8 @@ class Accounts:
             "unsettled": self.unsettled,
             "disagreements": self.disagreements,
             "drift": self.drift,
+            "asked_again": self.asked_again,
+            "skipped": self.skipped,
+            "limited": self.limited,
             "link": found,
         }

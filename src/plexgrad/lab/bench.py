@@ -4,6 +4,7 @@ Whatever goes to a device goes through here. The shadow is the host's belief of 
 parameters. When the link or the device was lost, the device is opened again, its serial
 number compared, its data and the shadow written back, and the call made again: since
 the shadow holds every update exactly once, so does the device, whatever was under way.
+What it answers is checked here too, once for all drivers: see `lab.readings`.
 """
 
 import contextlib
@@ -16,23 +17,25 @@ import numpy as np
 from jaxtyping import Float32
 
 from plexgrad.core.validate import at_least
-from plexgrad.lab import limits
+from plexgrad.lab import limits, readings
 from plexgrad.lab.accounts import Accounts
+from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import (
     Device,
     Identity,
     LinkCounts,
     LinkLost,
     Measurement,
-    Restarted,
     Shown,
 )
+from plexgrad.lab.notes import Notes, Tell
 from plexgrad.lab.perturbations import Codes, Perturbations, Update, summed
+from plexgrad.lab.readings import Misread
+from plexgrad.lab.transient import Transient, is_lost, kinds
 from plexgrad.lab.words import Generator
 
 T = TypeVar("T")
 
-LOST = (LinkLost, Restarted, TimeoutError)
 AT_ONCE = 8
 """Tries to reach a lost device without a pause between them."""
 
@@ -52,11 +55,21 @@ class Bench:
     """A device with limits, a shadow and accounts.
 
     `patience_s`: how long a lost device is waited for before LinkLost is raised;
-    `told` is called between two tries.
+    `told` is called between two tries. `transient` names errors of a driver that mean
+    a lost link, beside those of `lab.transient`. `tell` hears of answers that were
+    wrong.
     """
 
-    def __init__(self, device: Device, patience_s: float | int = 30.0) -> None:
+    def __init__(
+        self,
+        device: Device,
+        patience_s: float | int = 30.0,
+        transient: Transient = (),
+        tell: Tell | None = None,
+    ) -> None:
         self.device, self.patience_s = device, at_least("patience_s", patience_s, 0.0)
+        own = kinds(getattr(device, "transient", ()))
+        self.transient, self.notes = kinds(transient) + own, Notes(tell)
         self.extra = 0  # costs that only a team measures: see `lab.team`
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.told: Callable[[], object] = lambda: None
@@ -75,12 +88,16 @@ class Bench:
         self.device.open()
         self.identity: Identity = self.device.identify()
         self.can = self.device.capabilities
+        if not isinstance(self.can, Capabilities):
+            raise TypeError(f"capabilities must be a Capabilities, got {self.can!r}")
+        if not isinstance(self.identity, Identity):
+            raise TypeError(f"identify must give an Identity, got {self.identity!r}")
         if not self.can.parameters:
             raise ValueError(f"a device must have parameters, {self.identity} has none")
         self.accounts = Accounts.of(self.can.parameters)
         link = getattr(self.device, "link", None)
         self.accounts.link = link if isinstance(link, LinkCounts) else LinkCounts()
-        self._believed = np.asarray(self.device.read_parameters(), np.float32)
+        self._believed = self._read()
         self._generator = Generator((0, 0), self.can.parameters)
         ends = [g.endurance or np.inf for g in self.can.groups]
         self._endurance = np.repeat(ends, [g.count for g in self.can.groups])
@@ -123,12 +140,15 @@ class Bench:
 
     def touch(self) -> None:
         """Read, so that the link stays ours; a device that is off may come back."""
-        with contextlib.suppress(*LOST):
+        try:
             self.device.read_parameters()
+        except Exception as error:
+            if not is_lost(error, self.transient):
+                raise
 
     def read_back(self) -> Float32[np.ndarray, " P"]:
         """The parameters as the device holds them; from now on they are believed."""
-        found = self._safely(self.device.read_parameters)
+        found = self._safely(self._read)
         gap = np.abs(found - self.shadow)
         self.accounts.drift = float(gap.max())
         if self.can.exact_writes and gap.any():
@@ -139,7 +159,7 @@ class Bench:
                 f"what was written, {where} by {gap.max():g}",
                 stacklevel=2,
             )
-        self._believed = np.asarray(found, np.float32)
+        self._believed = found
         return self._believed
 
     def measure(
@@ -149,12 +169,19 @@ class Bench:
         want: str = "cost",
         repeats: int = 1,
     ) -> Measurement:
-        """As the device measures; nothing out of its limits is sent."""
+        """As the device measures; nothing out of its limits is sent.
+
+        Rows that it does not read, though asked a few times, are NaN. Raises Misread
+        if it answers something else.
+        """
         rows = self._allowed(perturbations, shown)
-        found = self._safely(
-            lambda: self.device.measure(perturbations, shown, want, repeats)
-        )
-        return self._counted(found, rows * repeats)
+
+        def ask() -> Measurement:
+            return self._safely(
+                lambda: self.device.measure(perturbations, shown, want, repeats)
+            )
+
+        return self._sound(ask, ask, rows, shown, want, repeats)
 
     def step(
         self, update: Update | None, perturbations: Perturbations, shown: Shown
@@ -167,9 +194,18 @@ class Bench:
             return self.measure(perturbations, shown)
         rows = self._allowed(perturbations, shown)
         self._acceptable(update)
-        found = self._safely(lambda: self.device.step(update, perturbations, shown))  # pyright: ignore
-        self._note(update)
-        return self._counted(found, rows)
+
+        def ask() -> Measurement:
+            found = self._safely(
+                lambda: self.device.step(update, perturbations, shown)  # pyright: ignore
+            )
+            self._note(update)
+            return found
+
+        def again() -> Measurement:
+            return self._safely(lambda: self.device.measure(perturbations, shown))
+
+        return self._sound(ask, again, rows, shown)
 
     def update(self, update: Update) -> None:
         """Let the device add a sum of codes to its parameters."""
@@ -204,6 +240,39 @@ class Bench:
                 f"{self.accounts.writes[worst]} times of {self._endurance[worst]:g}"
             )
 
+    def _sound(
+        self,
+        ask: Callable[[], Measurement],
+        again: Callable[[], Measurement],
+        rows: int,
+        shown: Shown,
+        want: str = "cost",
+        repeats: int = 1,
+    ) -> Measurement:
+        """The answer, checked; `again` is asked where it was wrong."""
+
+        def checked(found: object) -> Measurement:
+            sound = readings.checked(found, rows, shown, want, self.can)
+            return self._counted(sound, rows * repeats)
+
+        def count(why: str, wrong: int) -> None:
+            self.accounts.asked_again += wrong or rows
+            if not wrong and self.can.perturbs_by_writing:
+                self.accounts.writes += rows + 1
+            which = f"{wrong} of {rows} readings" if wrong else "an answer"
+            said = f"{which} of {self.identity} measured again: {why}"
+            self.notes.add("again", said, wrong or rows)
+
+        return readings.sound(ask, again, checked, count)
+
+    def _read(self) -> Float32[np.ndarray, " P"]:
+        """The device's parameters, asked for again if they are no such numbers."""
+        for _ in range(readings.AGAIN):
+            with contextlib.suppress(Misread):
+                found = self.device.read_parameters()
+                return readings.parameters(found, self.can.parameters)
+        return readings.parameters(self.device.read_parameters(), self.can.parameters)
+
     def _counted(self, found: Measurement, rows: int) -> Measurement:
         accounts = self.accounts
         accounts.rows += rows
@@ -235,7 +304,9 @@ class Bench:
         while True:
             try:
                 return call()
-            except LOST as error:
+            except Exception as error:
+                if not is_lost(error, self.transient):
+                    raise
                 began = time.monotonic() if began is None else began
                 self._restore(error, began)
                 tries += 1
@@ -249,8 +320,16 @@ class Bench:
     def reopen(self, theta: np.ndarray) -> None:
         """Open the device again, and hand it its samples and the parameters (P,).
 
-        Raises OtherChip if another one is there, LinkLost if none is.
+        Raises OtherChip if another one is there, an OSError if none is.
         """
+        try:
+            self._reopen(theta)
+        except Exception as error:
+            if isinstance(error, OSError) or not is_lost(error, self.transient):
+                raise
+            raise LinkLost(f"{type(error).__name__}: {error}") from error
+
+    def _reopen(self, theta: np.ndarray) -> None:
         self.device.close()
         self.device.open()
         here = self.device.identify()
@@ -273,7 +352,7 @@ class Bench:
                 self.reopen(self.shadow)
                 self.accounts.recoveries += 1
                 return
-            except LOST as again:
+            except OSError as again:
                 if time.monotonic() - began > self.patience_s:
                     raise LinkLost(
                         f"{self.identity} did not come back within "

@@ -23,8 +23,10 @@ from plexgrad.lab import saved
 from plexgrad.lab.bench import Worn
 from plexgrad.lab.device import Device, LinkLost
 from plexgrad.lab.loop import Loop
+from plexgrad.lab.notes import warn
 from plexgrad.lab.samples import Samples, refuse_mismatch
 from plexgrad.lab.team import AnyBench, Tell, bench_of
+from plexgrad.lab.transient import Transient
 from plexgrad.lab.ways import WAYS, chosen
 from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training.arguments import as_key
@@ -57,6 +59,7 @@ def train(
     patience_s: float | int = 30.0,
     watch: Watcher | None = None,
     tell: Tell | None = None,
+    transient: Transient = (),
     url: str = "",
 ) -> Record:
     """Train a device by perturbation, and record it; see `plexgrad.train`.
@@ -75,7 +78,8 @@ def train(
     checkpoint with the parameters read back from the device; `resume=True` goes on from
     it, if the device has the same serial number. The folder also gets the live record
     of `training.live`, by which the run can be watched, paused and stopped. A link or
-    device that is lost is waited for `patience_s`. Ctrl-C, or a stop that is asked for
+    device that is lost is waited for `patience_s`; `transient` names errors of a driver
+    that mean so, beside those of `lab.transient`. Ctrl-C, or a stop that is asked for
     in the folder, ends it between two windows with all updates applied.
 
     Raises ValueError for what cannot work together or is beyond the device's limits,
@@ -99,7 +103,7 @@ def train(
     points = [int_at_least("points", point, 0, slots) for point in points]
     key = as_key(key)
     keys = Keys.split(jax.random.fold_in(key, 0))
-    with bench_of(device, patience_s, tell) as bench:
+    with bench_of(device, patience_s, tell or warn, transient) as bench:
         refuse_mismatch(bench, data)
         made = chosen(crossing, bench, estimator, rule)
         batches, sampling = batches_of(bench, data, batch, sampling, keys)

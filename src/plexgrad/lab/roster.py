@@ -20,6 +20,9 @@ ALL = (
     "deterministic",
     "simulated",
 )
+OWN = ("skipped", "limited")
+"""Counts of the run itself, which no member has."""
+
 MOST = ("amplitude_low", "amplitude_step", "settle_s", "noise_std", "drift_per_s")
 
 
@@ -99,7 +102,7 @@ class Sums(Accounts):
         self.writes = np.max([each.writes for each in every], axis=0)
         self.saturated = np.sum([each.saturated for each in every], axis=0)
         for each in fields(Accounts):
-            if each.name not in ("writes", "saturated", "link"):
+            if each.name not in ("writes", "saturated", "link", *OWN):
                 total = sum(getattr(one, each.name) for one in every)
                 setattr(self, each.name, total)
         self.updates = max(one.updates for one in every)
@@ -117,6 +120,9 @@ class Sums(Accounts):
     def take(self, arrays: dict[str, np.ndarray], link: LinkCounts) -> None:
         first = self.members[0].bench.accounts
         first.take(arrays, first.link)
+        for name in OWN:
+            if name in arrays:
+                setattr(self, name, arrays[name].item())
 
     def summary(self) -> dict[str, Any]:
         self.refresh()

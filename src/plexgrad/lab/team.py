@@ -15,23 +15,27 @@ import numpy as np
 from jaxtyping import Float32
 
 from plexgrad.core.validate import at_least
-from plexgrad.lab.bench import LOST, Bench, OtherChip
+from plexgrad.lab.bench import Bench, OtherChip
 from plexgrad.lab.deal import Part, deal, gathered, in_calls
 from plexgrad.lab.device import Device, Identity, LinkLost, Measurement, Shown
+from plexgrad.lab.notes import Notes
 from plexgrad.lab.perturbations import Perturbations, Update
 from plexgrad.lab.roster import Sums, common, joint_identity
+from plexgrad.lab.transient import Transient, is_lost
 
 KNOCK_S = 1.0
 """Seconds between two tries to reach a device that left."""
 
-Tell = Callable[[str], None]
+Tell = Callable[[str], object]
 
 
 class Member:
     """A device of a team, with a thread that alone speaks to it."""
 
-    def __init__(self, device: Device) -> None:
-        self.bench = Bench(device, 0.0)
+    def __init__(
+        self, device: Device, transient: Transient = (), tell: Tell | None = None
+    ) -> None:
+        self.bench = Bench(device, 0.0, transient, tell)
         self.here, self.number = True, 0
         self.left = self.joined = 0
         self.knocked = 0.0
@@ -63,12 +67,14 @@ class Team:
         patience_s: float | int = 30.0,
         tell: Tell | None = None,
         knock_s: float | int = KNOCK_S,
+        transient: Transient = (),
     ) -> None:
         if not devices:
             raise ValueError("a team must have a device, got none")
         self.patience_s = at_least("patience_s", patience_s, 0.0)
         self.tell, self.knock_s = tell or (lambda said: None), knock_s
-        self.members = [Member(device) for device in devices]
+        self.members = [Member(device, transient, tell) for device in devices]
+        self.notes = Notes(tell)
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.number = self.extra = 0
         self.told: Callable[[], object] = lambda: None
@@ -214,10 +220,12 @@ class Team:
         for member, future in futures:
             try:
                 future.result()
-            except (*LOST, OtherChip) as error:
-                self._leave(member, error)
-            except Exception as error:  # all must have ended before it is told
-                errors.append(error)
+            except Exception as error:
+                gone = is_lost(error, member.bench.transient)
+                if gone or isinstance(error, OtherChip):
+                    self._leave(member, error)
+                else:  # all must have ended before it is told
+                    errors.append(error)
         if errors:
             raise errors[0]
 
@@ -291,8 +299,9 @@ def bench_of(
     device: Device | Sequence[Device],
     patience_s: float | int = 30.0,
     tell: Tell | None = None,
+    transient: Transient = (),
 ) -> AnyBench:
     """A bench for a device, or a team for several."""
     if isinstance(device, Sequence):
-        return Team(device, patience_s, tell, KNOCK_S)
-    return Bench(device, patience_s)
+        return Team(device, patience_s, tell, KNOCK_S, transient)
+    return Bench(device, patience_s, transient, tell)

@@ -14,6 +14,7 @@ from plexgrad.core.validate import at_least
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.device import Identity, Measurement, Shown
 from plexgrad.lab.perturbations import Codes, Perturbations
+from plexgrad.lab.transient import Transient, kinds
 
 
 class Wrapped:
@@ -23,7 +24,9 @@ class Wrapped:
     `show(x)`, which presents one sample, it gives the outputs for that sample, and the
     host makes the cost. `settle_s` is waited after every set, `input_settle_s` after
     every show. `at_rest` (P,) are the values to begin with, and those that stay set
-    when the device is closed; by default the middle of the range.
+    when the device is closed; by default the middle of the range. Errors of the classes
+    `transient` mean that the link was lost, as those of well-known drivers do anyway
+    (see `lab.transient`): they are waited out.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class Wrapped:
         identity: Identity | None = None,
         settle_s: float | int = 0.0,
         input_settle_s: float | int = 0.0,
+        transient: Transient = (),
         **more: Any,
     ) -> None:
+        self.transient = kinds(transient)
         at_least("settle_s", settle_s, 0.0)
         at_least("input_settle_s", input_settle_s, 0.0)
         self.set_knobs, self.read, self.show = set_knobs, read, show
