@@ -23,6 +23,7 @@ from plexgrad.lab.perturbations import (
     Perturbations,
     Update,
 )
+from plexgrad.lab.serving_limits import SHOWINGS, most
 
 
 class Command(IntEnum):
@@ -178,9 +179,11 @@ def read_shown(reader: Reader) -> Shown:
         return Shown(reader.array(), reader.array())
     handle = reader.text()
     runs, groups, batch = reader.take(_HELD)
+    most("groups times batch", groups * batch, SHOWINGS)
     kept = reader.array()
     if kept is None or kept.shape != (groups, 1 if runs else batch):
-        raise ValueError(f"samples must be {groups} x {batch} numbers, got {kept!r}")
+        found = None if kept is None else kept.shape
+        raise ValueError(f"samples must be {groups} x {batch} numbers, got {found}")
     index = kept.astype(np.uint32)
     if runs:
         index = index + np.arange(batch, dtype=np.uint32)[None, :]

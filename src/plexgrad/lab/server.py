@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from plexgrad.lab import messages
+from plexgrad.lab.desk import Desk
 from plexgrad.lab.device import Device, Restarted
 from plexgrad.lab.frames import Deframer, Frame
 from plexgrad.lab.messages import Command, Reader, Status
-from plexgrad.lab.perturbations import Codes
 
 LEASE_S = 10.0
 """A host that was silent for so long may be replaced by another one."""
@@ -70,6 +68,7 @@ class Served:
 
     def __init__(self, device: Device, lease_s: float | int = LEASE_S) -> None:
         self.device, self.lease_s = device, lease_s
+        self.desk = Desk(device)
         self.lock = threading.Lock()
         self.boot = int.from_bytes(os.urandom(4), "little")
         self.session = int.from_bytes(os.urandom(2), "little")
@@ -79,7 +78,6 @@ class Served:
         self.changes = 0
         self.line: Connection | None = None
         self._told: dict[str, Any] = {}
-        self._codes: Codes | None = None
         self._trace = b""
 
     def connection(self) -> "Connection":
@@ -111,6 +109,7 @@ class Served:
     def _restart(self) -> None:
         self.boot = int.from_bytes(os.urandom(4), "little")
         self.session, self.owner, self.last = self.session + 1 & 0xFFFF, None, 0
+        self.desk.forget()
 
     def _reply(self, frame: Frame) -> bytes:
         try:
@@ -135,27 +134,24 @@ class Served:
         if frame.code == Command.BYE:
             self.owner = None
             return Status.OK, b""
-        number = reader.number()
-        if frame.code in (Command.READ, Command.MEASURE):
+        number, code = reader.number(), frame.code
+        if code in (Command.READ, Command.MEASURE):
             if number != self.last:
                 return Status.SESSION, b""
-        elif number == self.last + 1:
-            self._change(frame.code, reader)
+        elif number > self.last + 1:
+            return Status.SESSION, b""
+        elif code == Command.STEP and number < self.last:
+            return Status.SESSION, b""  # a late copy: its host waits no more
+        change, asked = self.desk.order(code, reader)
+        if change is not None and number == self.last + 1:
+            self._trace = change()
             self.last = number
             self.changes += 1
-        elif number > self.last:
-            return Status.SESSION, b""
-        elif frame.code == Command.STEP and number < self.last:
-            return Status.SESSION, b""  # a late copy: its host waits no more
-        elif frame.code == Command.STEP:
-            self._codes = messages.read_update(reader).codes
-        if frame.code == Command.READ:
+        if code == Command.READ:
             return Status.OK, messages.array(self.device.read_parameters())
-        if frame.code in (Command.MEASURE, Command.STEP):
-            before = self._codes if frame.code == Command.STEP else None
-            found = self.device.measure(*messages.read_measure(reader, before))
-            return Status.OK, messages.answer(found)
-        return Status.OK, self._trace if frame.code == Command.RUN else b""
+        if asked is not None:
+            return Status.OK, messages.answer(self.device.measure(*asked))
+        return Status.OK, self._trace if code == Command.RUN else b""
 
     def _hello(self, token: int) -> tuple[Status, bytes]:
         now = time.monotonic()
@@ -182,25 +178,3 @@ class Served:
                 "capabilities": self.device.capabilities.to_json(),
             }
         return self._told
-
-    def _change(self, code: int, reader: Reader) -> None:
-        if code == Command.WRITE:
-            theta, index = reader.array(), reader.array()
-            if theta is None:
-                raise ValueError("a write must have parameters, got none")
-            self.device.write_parameters(theta, index)
-        elif code == Command.LOAD:
-            key, x, y = reader.text(), reader.array(), reader.array()
-            if x is None or y is None:
-                raise ValueError("samples must be inputs and targets, got none")
-            x, y = x.astype(np.float32), y.astype(np.float32)
-            self.device.load_samples(x, y, key)  # pyright: ignore
-        elif code in (Command.UPDATE, Command.STEP):
-            update = messages.read_update(reader)
-            self.device.update(update)  # pyright: ignore
-            self._codes = update.codes
-        elif code == Command.RUN:
-            found = self.device.run_steps(*messages.read_run(reader))  # pyright: ignore
-            self._trace = messages.trace(found)
-        else:
-            raise ValueError(f"a command must be a known one, got {code}")
