@@ -120,6 +120,21 @@ def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
         trained(slots=40, points=1, out=tmp_path, resume=True)
 
 
+def halved(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_a_run_goes_on_without_its_record_and_newest_checkpoint(tmp_path, whole):
+    stopping = stopping_at("train", 3)
+    with pytest.raises(KeyboardInterrupt):
+        trained(**RUN, out=tmp_path, checkpoint_s=1e-9, watch=stopping)
+    halved(tmp_path / "record.json")
+    halved(tmp_path / CHECKPOINT)
+    with pytest.warns(UserWarning, match="the run goes on by|the one before it is us"):
+        same_record(trained(**RUN, out=tmp_path, resume=True), whole)
+    same_record(pg.Record.load(tmp_path), whole)
+
+
 def test_a_run_without_resume_begins_anew(tmp_path):
     both = {"slots": 40, "points": 1, "out": tmp_path}
     trained(**both, backpropagation=True)

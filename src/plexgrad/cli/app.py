@@ -1,13 +1,15 @@
 """The `plexgrad` command and what its subcommands share."""
 
 import sys
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
 from plexgrad import __version__
 from plexgrad.cli import chip, data, doctor, report, study, time, train, tune
+from plexgrad.core.words import line
 from plexgrad.training.processes import leave
 
 app = typer.Typer(
@@ -46,10 +48,26 @@ def _root(
 
 def main() -> None:
     """Run the command line; a mistake of the user's ends in one clear line."""
+    warnings.showwarning = _warned
     status = guarded(app)
     if status not in (0, 130):  # at 130 all stop together
         leave(status)
     sys.exit(status)
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    text: str | None = None,
+) -> None:
+    """A warning to whoever runs the program, in one line like an error."""
+    said = f"plexgrad: {message}"
+    if not issubclass(category, UserWarning):  # one for whoever writes it
+        said = warnings.formatwarning(message, category, filename, lineno, text).strip()
+    typer.secho(line(said), err=True, fg="yellow")
 
 
 def guarded(command: Callable[..., Any]) -> int:

@@ -22,12 +22,11 @@ from plexgrad.cli.folders import free, refuse_taken
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen
-from plexgrad.core.record import Record
 from plexgrad.lab import find, host
 from plexgrad.lab.device import LinkLost
 from plexgrad.lab.each import folders_of, train_each
-from plexgrad.lab.saved import CHECKPOINT
 from plexgrad.report.event_files import EventFiles
+from plexgrad.training import checkpoint
 from plexgrad.training.live import together
 from plexgrad.training.progress import Watcher
 
@@ -185,7 +184,7 @@ def train(
         raise ValueError("--resume takes the run in --out as it is, without a TASK")
     folder = out or free(Path("runs") / f"chip-{task or COST}")
     if url is None and resume:
-        url = str(Record.load(folder).spec["chip"].get("url", ""))
+        url = str(checkpoint.spec_of(folder).get("chip", {}).get("url", ""))
         for one in several(url):
             find.refuse_to_run(one, folder)
     if not url:
@@ -196,7 +195,7 @@ def train(
     devices = [find.device_at(one, record) for one in urls]
     folders = folders_of(devices, folder) if each else [folder]
     if resume:
-        arguments = again(Record.load(folders[0]).spec)
+        arguments = again(checkpoint.spec_of(folders[0]))
     else:
         given = {
             "slots": slots,
@@ -241,7 +240,7 @@ def train(
                     )
                 ]
     except (KeyboardInterrupt, LinkLost) as error:
-        if not any((one / CHECKPOINT).exists() for one in folders):
+        if not any(checkpoint.exists(one) for one in folders):
             raise
         words = ["plexgrad", "chip", "train", ",".join(urls), *each * ["--each"]]
         again_with = shlex.join([*words, "--resume", "--out", str(folder)])

@@ -18,8 +18,7 @@ from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen, show
 from plexgrad.cli.trace import draw_start, refuse_untraceable
 from plexgrad.cli.watchers import watchers
-from plexgrad.core.record import Record
-from plexgrad.training import processes
+from plexgrad.training import checkpoint, processes
 from plexgrad.training import train as run
 from plexgrad.training.explain import explain
 from plexgrad.training.specs import build, presets
@@ -236,7 +235,7 @@ def train(
             more = {"task": task, "spec": spec, "from": source, "out": out}
             _refuse_beside("--resume", {**options, **more})
             folder = resume if resume.is_dir() else resume.parent
-            return Record.load(resume).spec, str(folder)
+            return checkpoint.spec_of(resume), str(folder)
         if source is not None:
             _refuse_beside("--from", {"spec": spec})
         file = spec if source is None else source

@@ -29,6 +29,7 @@ from plexgrad.lab.team import AnyBench, Tell, bench_of
 from plexgrad.lab.transient import Transient
 from plexgrad.lab.ways import WAYS, chosen
 from plexgrad.lab.windows import AHEAD, Batches, in_runs
+from plexgrad.training import checkpoint
 from plexgrad.training.arguments import as_key
 from plexgrad.training.discrete import Keys
 from plexgrad.training.live import Live
@@ -135,7 +136,7 @@ def train(
         updates = clock.updates(slots)
         way = made(bench, samples, batches, estimator, rule, clock, keys, updates)
         course = saved.Course()
-        if resume and folder is not None and (folder / saved.CHECKPOINT).is_file():
+        if resume and folder is not None and checkpoint.exists(folder):
             theta, state, course = saved.load(
                 folder, way.state(), bench.accounts, bench.identity, bench.accounts.link
             )
@@ -144,6 +145,7 @@ def train(
             way.evaluations = course.evaluations
         else:
             begin(bench, start, keys)
+        course.spec = spec
         bench.check_amplitude(float(estimator.code.amplitude))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
         loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch, live)

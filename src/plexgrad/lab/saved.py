@@ -14,14 +14,16 @@ from plexgrad.core.record import Record
 from plexgrad.lab.accounts import Accounts
 from plexgrad.lab.device import Identity, LinkCounts
 from plexgrad.training import checkpoint
+from plexgrad.training.checkpoint import CHECKPOINT
 from plexgrad.training.train import METRICS
-
-CHECKPOINT = "checkpoint.npz"
 
 
 @dataclass
 class Course:
-    """How far a run has come: windows done, and what was scored on the way."""
+    """How far a run has come: windows done, and what was scored on the way.
+
+    `spec` is what is run, for the checkpoint.
+    """
 
     window: int = 0
     seconds: float = 0.0
@@ -29,6 +31,7 @@ class Course:
     slot: list[int] = field(default_factory=list)
     spent: list[int] = field(default_factory=list)
     scores: list[np.ndarray] = field(default_factory=list)
+    spec: dict[str, Any] | None = None
 
     def curves(self) -> dict[str, np.ndarray]:
         """As a record keeps them."""
@@ -59,7 +62,7 @@ def save(
         "serial": np.asarray(identity.serial),
         **{f"account_{k}": v for k, v in accounts.arrays().items()},
     }
-    checkpoint.save(folder / CHECKPOINT, (theta, rule), progress)
+    checkpoint.save(folder / CHECKPOINT, (theta, rule), progress, course.spec)
 
 
 def load(
@@ -67,11 +70,10 @@ def load(
 ) -> tuple[np.ndarray, Any, Course]:
     """Parameters, the rule's state and the course of a checkpoint.
 
-    Raises ValueError if it is of a device with another serial number.
+    Raises FileNotFoundError without one, ValueError if it is of a device with another
+    serial number.
     """
     path = folder / CHECKPOINT
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}")
     like = (accounts.writes.astype(np.float32), rule)
     (theta, rule), found = checkpoint.load(path, like)
     serial = str(found["serial"])
@@ -103,7 +105,7 @@ def claim(folder: Path, record: Record, resume: bool) -> None:
     Raises ValueError if the folder to resume holds another run.
     """
     if resume:
-        before = Record.load(folder).spec
+        before = checkpoint.spec_of(folder)
         was, here = (str(each["chip"]["serial"]) for each in (before, record.spec))
         if was != here:
             raise ValueError(
@@ -119,8 +121,10 @@ def claim(folder: Path, record: Record, resume: bool) -> None:
                 f"{folder} must hold the run to resume; it differs in "
                 f"{', '.join(changed)}"
             )
+        if Record.found(folder) is None:
+            record.save(folder)
         return
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    checkpoint.forget(folder / CHECKPOINT)
     record.save(folder)
 
 

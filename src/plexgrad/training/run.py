@@ -44,7 +44,7 @@ class Run:
     """The arguments of a run, and the machinery made from them.
 
     `given` is the rule as `train` got it, `wanted` the loop that shall run; `used` is
-    the one that does.
+    the one that does. `spec` goes into checkpoints.
     """
 
     chip: AbstractTrainable
@@ -63,6 +63,7 @@ class Run:
     given: Any = None
     wanted: LoopName = "auto"
     dynamics: Analog | None = None
+    spec: dict[str, Any] | None = None
     used: LoopName = field(default="jax", init=False)
 
     @cached_property
@@ -157,8 +158,8 @@ class Run:
         state = self.over_seeds(loop.init, 1, 0)(self.keys)
         history, done, kept = History([], [], []), 0, None
         times = {"seconds": 0.0, "compile_s": 0.0}
-        found = resume and file is not None and processes.first() and file.exists()
-        content = processes.share(file.read_bytes() if file and found else None)
+        mine = file if resume and processes.first() else None
+        content = processes.share(checkpoint.read(mine, state) if mine else None)
         if file is not None and content is not None:
             state, progress = checkpoint.load(file, state, content)
             _refuse_other_plan(file, int(progress["chunk"]), loop.plan.chunk)
@@ -196,7 +197,8 @@ class Run:
             place = {"done": done, "chunk": loop.plan.chunk, "loop": self.used}
             whole = processes.fetch(state)
             if processes.first():
-                checkpoint.save(file, whole, {**place, **history.arrays(), **times})
+                progress = {**place, **history.arrays(), **times}
+                checkpoint.save(file, whole, progress, self.spec)
 
         try:
             while True:

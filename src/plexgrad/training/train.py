@@ -1,5 +1,6 @@
 """`train`: the whole of a run in one call, from a chip and data to a record."""
 
+import contextlib
 import json
 import os
 import platform
@@ -20,9 +21,10 @@ from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
-from plexgrad.training import processes
+from plexgrad.training import checkpoint, processes
 from plexgrad.training.analog import Analog, AnalogState, resolved
 from plexgrad.training.arguments import as_key, refuse_mismatch
+from plexgrad.training.checkpoint import CHECKPOINT
 from plexgrad.training.devices import Shard
 from plexgrad.training.discrete import NEVER, State
 from plexgrad.training.fused import LoopName
@@ -35,7 +37,6 @@ from plexgrad.training.run import Run
 from plexgrad.training.scoring import confusion
 from plexgrad.training.specs import build, describe
 
-CHECKPOINT = "checkpoint.npz"
 REFERENCE_CHECKPOINT = "checkpoint-backpropagation.npz"
 METRICS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
 
@@ -139,6 +140,7 @@ def train(
         given=rule,
         wanted=loop,
         dynamics=filters,
+        spec=spec,
     )
     one_of("shard", shard, get_args(Shard))
     one_of("loop", loop, get_args(LoopName))
@@ -181,9 +183,11 @@ def rerun(record: Record, folder: str | None = None, **replace: Any) -> Record:
 
 def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
     """Write the spec before the first slot, so that a killed run can be resumed."""
-    found = folder / "record.json"
-    if resume and found.exists():
-        before = Record.load(found).spec
+    before = None
+    if resume:
+        with contextlib.suppress(FileNotFoundError):
+            before = checkpoint.spec_of(folder)
+    if before is not None:
         if before != spec:
             both = {**before, **spec}
             changed = [name for name in both if before.get(name) != spec.get(name)]
@@ -191,9 +195,11 @@ def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
                 f"{folder} must hold the run to resume; it differs in "
                 f"{', '.join(changed)}"
             )
+        if Record.found(folder) is None:
+            _empty(spec, "running").save(folder)
         return
     for name in (CHECKPOINT, REFERENCE_CHECKPOINT):
-        (folder / name).unlink(missing_ok=True)
+        checkpoint.forget(folder / name)
     _empty(spec, "running").save(folder)
 
 
