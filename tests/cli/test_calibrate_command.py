@@ -59,6 +59,21 @@ def test_without_a_task_nothing_is_recommended(plexgrad, somewhere):
     assert "must hold a recommendation" in err
 
 
+def test_a_calibration_of_another_device_is_refused_or_told(plexgrad, folder):
+    words = ("--calibration", folder, "--slots", 400, "--quiet")
+    other = "emulated:2-2-1?noise=0.0001&low=-2&high=2"
+    status, _, err = plexgrad("chip", "train", other, "xor", *words)
+    assert status == 2
+    assert "must be of a device with these knobs" in err
+    status, _, err = plexgrad("chip", "train", CHIP, "nist7x7", *words)
+    assert status == 2
+    assert "must be that of the calibration" in err
+    words = ("--calibration", folder, "--slots", 400)
+    status, _, err = plexgrad("chip", "train", f"{CHIP}&serial=B", "xor", *words)
+    assert status == 0
+    assert "warning: the calibration is of another device" in err
+
+
 def test_urls_are_told_apart_at_the_schemes():
     one, other = "emulated:2-2-1?dead=7,9", "tcp://127.0.0.1:7000"
     assert several(f"{one},{other}") == [one, other]

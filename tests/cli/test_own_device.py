@@ -1,7 +1,9 @@
 """A bench's own device from the command line: in a file, without a task, by hand."""
 
 import json
+import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +129,21 @@ def test_parameters_that_make_no_sense_are_refused(plexgrad, mesh, words, said):
     status, _, err = plexgrad("chip", "write", mesh, *words)
     assert status == 2
     assert said in err
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_the_report_of_a_run_that_failed_says_what_works(plexgrad, mesh, saved):
+    words = ("--amplitude", 0.05, "--eta", 0.1, "--slots", 20, "-q", "--out", "a b")
+    assert plexgrad("chip", "train", mesh, *words)[0] == 0
+    record = Record.load("a b")
+    replace(record, final={}, status="failed").save("a b")
+    if not saved:
+        Path("a b", "checkpoint.npz").unlink()
+    status, _, err = plexgrad("report", "a b")
+    assert status == 2
+    if not saved:
+        assert "it has to begin anew" in err
+        return
+    command = shlex.split(err.partition(": plexgrad ")[2])
+    assert command == ["chip", "train", mesh, "--resume", "--out", "a b"]
+    assert plexgrad(*command, "-q")[0] == 0

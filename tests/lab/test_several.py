@@ -119,6 +119,17 @@ def test_three_ideal_chips_end_where_one_does(way, reference, clock):
     assert more == (16 if clock.tau_x == 8 else 8 if reference == "baseline" else 0)
 
 
+@pytest.mark.parametrize("way", ["updates", "arrays"])
+def test_a_chip_that_has_nothing_to_measure_is_mentioned_once(way):
+    said = []
+    more = {"crossing": way, "slots": 8, "tell": said.append}
+    run([chip(0), chip(1)], clock=pg.Clock(1, 1, 4), **more)
+    assert said == []
+    run([chip(0), chip(1)], clock=pg.Clock(1, 1, 1), **more)
+    (told,) = said
+    assert "1 of 2 chips measure nothing" in told
+
+
 class Place:
     """A chip that is served, and can die and come back."""
 

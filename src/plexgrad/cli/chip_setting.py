@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from plexgrad.cli.options import merge, starting_spec, with_options
 from plexgrad.data import Dataset
 from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
+from plexgrad.lab.team import AnyBench
 from plexgrad.training.specs import build, device_preset
 
 COST = "cost"
@@ -58,6 +59,21 @@ def started(
         options = {"learning_rate": eta}
         spec["rule"] = {"kind": "Rule", "name": rule, "options": options}
     return _arguments(spec)
+
+
+def as_calibrated(
+    calibration: Path | None, tell: Callable[[str], object]
+) -> Callable[[AnyBench], None] | None:
+    """What looks at an open device before it is trained by a calibration."""
+    if calibration is None:
+        return None
+    found = Calibration.load(calibration)
+
+    def look(bench: AnyBench) -> None:
+        if said := found.refuse_other(bench.identity, bench.can):
+            tell(f"warning: {said}")
+
+    return look
 
 
 def refuse_other_task(found: Calibration, task: str | None, place: Path) -> None:

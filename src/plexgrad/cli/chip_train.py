@@ -14,6 +14,7 @@ from plexgrad.cli import chip_watch
 from plexgrad.cli.chip_setting import (
     COST,
     again,
+    as_calibrated,
     print_accounts,
     several,
     started,
@@ -220,7 +221,8 @@ def train(
         words = [word for word in sys.argv[1:] if word != "--watch"]
         raise typer.Exit(chip_watch.start([*words, *_placed(out, folder)], folders[0]))
     screen, console = Screen(quiet), Console(stderr=True, quiet=quiet)
-    arguments |= {"resume": resume, "patience_s": patience}
+    look = as_calibrated(calibration, console.print)
+    arguments |= {"resume": resume, "patience_s": patience, "ready": look}
     try:
         with ExitStack() as stack:
             watchers: list[Watcher] = [stack.enter_context(screen)]

@@ -1,6 +1,7 @@
 """`plexgrad report`: draw a run again from its record alone."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -32,9 +33,21 @@ def report(
     if not record.final:
         raise ValueError(
             f"{folder} must hold a finished run; this one is {record.status}: "
-            f"plexgrad train --resume {folder}"
+            f"{_going_on(record, folder)}"
         )
     draw(record, folder if folder.is_dir() else folder.parent, as_json)
+
+
+def _going_on(record: Record, folder: Path) -> str:
+    """The command that goes on with a run, or that nothing of it was kept."""
+    place = folder if folder.is_dir() else folder.parent
+    if not any(place.glob("checkpoint*.npz")):
+        return "nothing was saved, so it has to begin anew"
+    if record.spec.get("chip", {}).get("kind") != "Lab":
+        return shlex.join(["plexgrad", "train", "--resume", str(place)])
+    url = str(record.spec["chip"].get("url") or "URL")
+    words = ["plexgrad", "chip", "train", url, "--resume", "--out", str(place)]
+    return shlex.join(words)
 
 
 def draw(record: Record, folder: Path, as_json: bool) -> None:

@@ -179,6 +179,14 @@ class Capabilities:
         most = np.floor((high - low) / step + 1e-6)
         return low, high, stepped if stepped.any() else None, step, most
 
+    @cached_property
+    def slack(self) -> Float32[np.ndarray, " P"]:
+        """How far what is read may lie from what was written: a share of a step.
+
+        A driver computes in its own unit and its own way, so last bits may differ.
+        """
+        return np.maximum(0.01 * self.step, 2e-6 * (self.high - self.low))
+
     def where(self, index: int) -> str:
         """The name of parameter `index` for people: "weights[3] (V)"."""
         for group in self.groups:

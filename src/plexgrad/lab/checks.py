@@ -131,9 +131,13 @@ def k6_paired_difference(it: Subject) -> str:
     pair = it.cost(np.concatenate([row, -row]))
     swapped = it.cost(np.concatenate([-row, row]))
     it.same("a pair and the swapped pair", pair, swapped[::-1])
-    after = it.device.read_parameters()
-    if it.can.exact_writes and not np.array_equal(after, it.theta):
-        raise Wrong("a measurement must leave the parameters as they were")
+    moved = np.abs(it.device.read_parameters() - it.theta)
+    if it.can.exact_writes and (moved > it.can.slack).any():
+        worst = int((moved / it.can.slack).argmax())
+        raise Wrong(
+            "a measurement must leave the parameters as they were; "
+            f"{it.can.where(worst)} moved by {moved[worst]:.3g}"
+        )
     return said
 
 

@@ -5,7 +5,7 @@ same key, so an ideal device ends where the simulated chip ends, up to rounding.
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,15 @@ def train(
     watch: Watcher | None = None,
     tell: Tell | None = None,
     transient: Transient = (),
+    ready: Callable[[AnyBench], object] | None = None,
     url: str = "",
 ) -> Record:
     """Train a device by perturbation, and record it; see `plexgrad.train`.
 
     Several devices of one kind train one network together, each measuring its part of
     every window; `tell` hears who leaves the run and who comes back (see `lab.team`).
+    `ready` is called with the bench once it is open, before anything is sent, and may
+    refuse it by raising.
 
     `data` is None for a device whose cost needs no samples. `sampling` is that of
     `train`, or "runs": samples that follow one another, for a device that can show
@@ -105,6 +108,8 @@ def train(
     key = as_key(key)
     keys = Keys.split(jax.random.fold_in(key, 0))
     with bench_of(device, patience_s, tell or warn, transient) as bench:
+        if ready is not None:
+            ready(bench)
         refuse_mismatch(bench, data)
         made = chosen(crossing, bench, estimator, rule)
         batches, sampling = batches_of(bench, data, batch, sampling, keys)

@@ -36,7 +36,7 @@ def common(
     first = cans[0]
     for can, who in zip(cans[1:], identities[1:], strict=True):
         for name, mine, theirs in (
-            ("parameters", _groups(first), _groups(can)),
+            ("parameters", groups_of(first), groups_of(can)),
             ("inputs", first.inputs, can.inputs),
             ("outputs", first.outputs, can.outputs),
         ):
@@ -63,7 +63,8 @@ def common(
     )
 
 
-def _groups(can: Capabilities) -> list[tuple[Any, ...]]:
+def groups_of(can: Capabilities) -> list[tuple[Any, ...]]:
+    """Shape, range, step and unit of every group of parameters."""
     return [tuple(getattr(group, name) for name in SAME) for group in can.groups]
 
 

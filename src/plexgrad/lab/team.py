@@ -19,7 +19,7 @@ from plexgrad.lab.bench import Bench, OtherChip
 from plexgrad.lab.deal import Part, deal, gathered, in_calls
 from plexgrad.lab.device import Device, Identity, LinkLost, Measurement, Shown
 from plexgrad.lab.notes import Notes
-from plexgrad.lab.perturbations import Perturbations, Update
+from plexgrad.lab.perturbations import Codes, Perturbations, Update
 from plexgrad.lab.roster import Sums, common, joint_identity
 from plexgrad.lab.transient import Transient, is_lost
 
@@ -78,6 +78,7 @@ class Team:
         self.loaded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.number = self.extra = 0
         self.told: Callable[[], object] = lambda: None
+        self._idle_told = False
 
     def __enter__(self) -> "Team":
         self.open()
@@ -171,6 +172,7 @@ class Team:
         self.number += update is not None
         # With one row for all, the first of them measures it.
         parts = deal(what, shown, max(1, len(self._present())))
+        self._tell_of_idle(what, len(parts))
         found: dict[int, Measurement] = {}
 
         def work(member: Member, numbers: Sequence[int]) -> None:
@@ -189,6 +191,18 @@ class Team:
             self._together(jobs, work)
         self.extra += sum(part.own_rest for part in parts)
         return gathered(parts, [found[n] for n in range(len(parts))])
+
+    def _tell_of_idle(self, what: Perturbations, parts: int) -> None:
+        """Say, once, that a measurement has no part for some of the chips."""
+        idle = len(self._present()) - parts
+        if idle <= 0 or self._idle_told:
+            return
+        if isinstance(what, Codes) or np.any(what):  # a rest is nobody's window
+            self._idle_told = True
+            self.tell(
+                f"{idle} of {parts + idle} chips measure nothing: a window has only "
+                f"{parts} part(s) to deal; longer windows (tau_theta) give them some"
+            )
 
     def _change(self, call: Callable[[Member], object]) -> None:
         """Make a change on all that are here; one at least must have made it."""

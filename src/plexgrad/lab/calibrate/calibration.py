@@ -16,6 +16,7 @@ from plexgrad.lab.calibrate.noise import Noise
 from plexgrad.lab.calibrate.settling import Settling
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import Identity
+from plexgrad.lab.roster import groups_of
 from plexgrad.training.recommendation import Recommendation
 
 FILE = "calibration.json"
@@ -52,6 +53,24 @@ class Calibration:
     def faults(self) -> tuple[str, ...]:
         """What is wrong with the device, a sentence each, the worst first."""
         return self.findings or tuple(_faults(self))
+
+    def refuse_other(self, identity: Identity, can: Capabilities) -> str:
+        """What to beware of when another device is trained by this; "" for the same.
+
+        Raises ValueError if its knobs are others: amplitude and rate mean nothing then.
+        """
+        mine, theirs = groups_of(self.capabilities), groups_of(can)
+        if mine != theirs:
+            raise ValueError(
+                f"the calibration must be of a device with these knobs, {theirs}; that "
+                f"of {self.identity} is for {mine}"
+            )
+        if self.identity.serial in identity.serial.split(" + "):
+            return ""
+        return (
+            f"the calibration is of another device, {self.identity}; amplitude and "
+            f"learning rate may not suit {identity}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; infinite numbers are words, and NaN is null."""
