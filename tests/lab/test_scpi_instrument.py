@@ -7,7 +7,8 @@ import plexgrad as pg
 from plexgrad import lab
 from plexgrad.lab.scpi import Instrument
 from plexgrad.lab.scpi.instrument import Connection
-from plexgrad.lab.scpi.syntax import ScpiError, block, message, resolved, spellings
+from plexgrad.lab.scpi.parser import message
+from plexgrad.lab.scpi.syntax import ScpiError, block, resolved, spellings
 
 XOR = pg.data.load("xor")
 

@@ -12,12 +12,23 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core.validate import int_at_least
 from plexgrad.lab.device import Measurement, Shown
 from plexgrad.lab.perturbations import Codes, Perturbations, Update
 from plexgrad.lab.scpi.session import Session
 from plexgrad.lab.scpi.syntax import Item, ScpiError, block, spellings
+from plexgrad.lab.serving_limits import (
+    NUMBERS,
+    READINGS,
+    SHOWINGS,
+    check_measure,
+    check_update,
+    check_write,
+    most,
+)
 
 Command = Callable[..., bytes | None]
+ECHO = "SYST:ECHO?"
 COMMANDS: dict[str, tuple[Command, int]] = {}
 """Every spelling of every header: what it does, and how many parameters it takes."""
 
@@ -67,6 +78,18 @@ def events(it: Session) -> bytes:
     return b"%d" % found
 
 
+@at("*ESE")
+def enable(it: Session, mask: Item) -> None:
+    """Which events the status byte shall sum up; kept, and nothing else."""
+    it.enabled = int_at_least("mask", integer(mask), 0, 255)
+
+
+@at("*ESE?")
+def enabled(it: Session) -> bytes:
+    """The number that *ESE set."""
+    return b"%d" % it.enabled
+
+
 @at("SYSTem:ERRor[:NEXT]?")
 def error(it: Session) -> bytes:
     """The oldest error, which leaves the queue."""
@@ -83,13 +106,22 @@ def version(it: Session) -> bytes:
 @at("SYSTem:CAPabilities?")
 def capabilities(it: Session) -> bytes:
     """What the device declares, as a block of JSON."""
-    return block(json.dumps(it.device.capabilities.to_json()).encode())
+    told = {**it.device.capabilities.to_json(), "echo": ECHO}
+    return block(json.dumps(told).encode())
+
+
+@at("SYSTem:ECHO?")
+def echo(it: Session, number: Item) -> bytes:
+    """The number, so that a host knows to which question this is the answer."""
+    return b"%d" % int_at_least("number", integer(number), 0, 2**32 - 1)
 
 
 @at("W:DATA")
 def write(it: Session, theta: Item) -> None:
     """Set all parameters."""
-    it.device.write_parameters(array(theta, "<f4", it.device.capabilities.parameters))
+    values = array(theta, "<f4", it.device.capabilities.parameters)
+    check_write(it.device.capabilities, values)
+    it.device.write_parameters(values)
 
 
 @at("W:DATA?")
@@ -102,7 +134,9 @@ def read(it: Session) -> bytes:
 def write_part(it: Session, index: Item, theta: Item) -> None:
     """Set the parameters with these numbers."""
     where = array(index, "<u4")
-    it.device.write_parameters(array(theta, "<f4", len(where)), where)
+    values = array(theta, "<f4", len(where))
+    check_write(it.device.capabilities, values, where)
+    it.device.write_parameters(values, where)
 
 
 @at("W:ADD")
@@ -120,7 +154,9 @@ def add(
     if not it.device.capabilities.applies_updates:
         raise ScpiError(-221, "Settings conflict;this device applies no updates")
     made = codes(one, other, start, count, hold, amplitude, "direct")
-    it.device.update(Update(made, array(coefficients, "<f4", made.count)))
+    update = Update(made, array(coefficients, "<f4", made.count))
+    check_update(it.device.capabilities, update)
+    it.device.update(update)
 
 
 @at("DATA:LOAD")
@@ -131,20 +167,23 @@ def load(it: Session, key: Item, x: Item, y: Item) -> None:
         raise ScpiError(-221, "Settings conflict;this device holds no data")
     samples = array(x, "<f4").reshape(-1, can.inputs)
     targets = array(y, "<f4", len(samples) * can.outputs)
-    it.device.load_samples(samples, targets.reshape(len(samples), -1), text(key))
+    name = text(key)
+    it.status.keeps.check(can, name, len(samples))
+    it.device.load_samples(samples, targets.reshape(len(samples), -1), name)
+    it.status.keeps.note(can, name, len(samples))
 
 
 @at("DATA:SHOW")
 def show(it: Session, key: Item, index: Item, groups: Item) -> None:
     """Show held samples in the next measurements."""
-    numbers = array(index, "<u4").reshape(integer(groups), -1)
+    numbers = array(index, "<u4").reshape(some(groups), -1)
     it.shown = Shown(handle=text(key), index=numbers)
 
 
 @at("DATA:SEND")
 def send(it: Session, x: Item, y: Item, groups: Item) -> None:
     """Show these samples in the next measurements."""
-    can, many = it.device.capabilities, integer(groups)
+    can, many = it.device.capabilities, some(groups)
     samples = array(x, "<f4").reshape(many, -1, can.inputs)
     targets = array(y, "<f4").reshape(*samples.shape[:2], can.outputs)
     it.shown = Shown(samples, targets)
@@ -159,14 +198,16 @@ def hide(it: Session) -> None:
 @at("COST?")
 def cost(it: Session) -> bytes:
     """The cost at rest, of every group of samples."""
-    rest = np.zeros((it.shown.groups, it.device.capabilities.parameters), np.float32)
+    can, groups = it.device.capabilities, it.shown.groups
+    most("groups x parameters", groups * can.parameters, NUMBERS)
+    rest = np.zeros((groups, can.parameters), np.float32)
     return b",".join(b"%.9g" % float(each) for each in costs(measured(it, rest)))
 
 
 @at("PERTurb:REPeat")
 def repeat(it: Session, times: Item) -> None:
     """How often every row is measured, for the mean."""
-    it.repeats = integer(times)
+    it.repeats = int_at_least("repeats", integer(times), 1, READINGS)
 
 
 @at("PERTurb:BATCH?")
@@ -219,6 +260,7 @@ def hits(it: Session) -> bytes:
 
 def measured(it: Session, what: Perturbations, want: str = "cost") -> Measurement:
     """A measurement with what is shown."""
+    check_measure(it.device.capabilities, what, it.shown, want, it.repeats)
     found = it.device.measure(what, it.shown, want, it.repeats)
     it.last = found
     return found
@@ -273,6 +315,11 @@ def integer(item: Item) -> int:
     if not found.is_integer():
         raise ScpiError(-104, f"Data type error;a whole number must come, got {found}")
     return int(found)
+
+
+def some(groups: Item) -> int:
+    """A number of groups."""
+    return int_at_least("groups", integer(groups), 1, SHOWINGS)
 
 
 def text(item: Item) -> str:

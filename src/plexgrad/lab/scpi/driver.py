@@ -28,9 +28,10 @@ from plexgrad.lab.device import (
 from plexgrad.lab.emulated import EmulatedMLP
 from plexgrad.lab.perturbations import Codes, Perturbations, Update
 from plexgrad.lab.scpi.instrument import Instrument
+from plexgrad.lab.scpi.parser import message
 from plexgrad.lab.scpi.requests import numbers, query, same
 from plexgrad.lab.scpi.session import POWER_ON
-from plexgrad.lab.scpi.syntax import Item, ScpiError, block, message
+from plexgrad.lab.scpi.syntax import Item, ScpiError, block
 from plexgrad.lab.scpi.visa import VisaLine
 from plexgrad.lab.transports.in_process import InProcess
 from plexgrad.lab.transports.tcp import TCP, host_and_port

@@ -5,10 +5,21 @@ in `commands`. An unknown one puts -113 in the queue of errors and is answered w
 nothing, as SCPI-99 has it; the units behind it are done.
 """
 
-from plexgrad.lab.device import Device, Restarted
+import time
+from collections.abc import Iterator
+
+from plexgrad.lab.device import Device, Restarted, Shown
 from plexgrad.lab.scpi.commands import COMMANDS
+from plexgrad.lab.scpi.parser import Parser
 from plexgrad.lab.scpi.session import POWER_ON, Session, Status
-from plexgrad.lab.scpi.syntax import Item, ScpiError, message, resolved
+from plexgrad.lab.scpi.syntax import Item, ScpiError, resolved
+from plexgrad.lab.serving_limits import Keeps
+
+IDLE_S = 600.0
+"""Seconds for which a line may be silent between two messages."""
+
+ANSWER_BYTES = 1 << 25
+"""Bytes of the answer to a message."""
 
 
 class Instrument:
@@ -27,26 +38,58 @@ class Connection:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._heard = b""
+        self._parser = Parser()
+        self._known = False
+        self._heard_at = time.monotonic()
 
     def __call__(self, data: bytes) -> bytes:
-        self._heard += data
-        said = b""
-        while self._heard:
+        return b"".join(self.answers(data))
+
+    def answers(self, data: bytes) -> Iterator[bytes]:
+        """The answers to what was heard, each made when it is asked for."""
+        if self._known:
+            self._heard_at = time.monotonic()
+        self._parser.feed(data)
+        while True:
             try:
-                found = message(self._heard)
+                units = self._parser.next()
             except ScpiError as error:
                 self.session.fail(error)
-                # Nobody knows where the next message begins, but after a line feed.
-                self._heard = self._heard.partition(b"\n")[2]
                 continue
-            if found is None:
+            if units is None:
                 break
-            units, end = found
-            self._heard = self._heard[end:]
             with self.session.status.lock:
-                said += self._answered(units)
-        return said
+                said = self._answered(units)
+            if said:
+                yield said
+        self._keep_in_bounds()
+
+    @property
+    def stranger_s(self) -> float:
+        """Seconds for which nobody was here who is known by a command that there is.
+
+        Somebody who is known may be silent for IDLE_S, but not within a message.
+        """
+        silent = time.monotonic() - self._heard_at
+        if self._known and not self._parser.held:
+            return max(0.0, silent - IDLE_S)
+        return silent
+
+    def close(self) -> None:
+        """The line is gone."""
+        self._parser.drop()
+        self.session.shown = Shown()
+        self.session.status.room.leave(self)
+
+    def _keep_in_bounds(self) -> None:
+        """Drop what this line keeps, if all lines together keep too much."""
+        room, session = self.session.status.room, self.session
+        if room.take(self, self._parser.held + session.size):
+            return
+        self._parser.drop()
+        session.shown = Shown()
+        room.take(self, 0)
+        session.fail(ScpiError(-225, "Out of memory;all lines together keep too much"))
 
     def _answered(self, units: list[list[Item]]) -> bytes:
         """The answers to the units of a message, joined; b"" if there are none."""
@@ -58,6 +101,10 @@ class Connection:
                 name, path = resolved(header, path)
                 if (told := self._do(name, items)) is not None:
                     answers.append(told)
+                if sum(map(len, answers)) > ANSWER_BYTES:
+                    answers.clear()
+                    said = f"Query DEADLOCKED;{ANSWER_BYTES} bytes at most"
+                    raise ScpiError(-430, said)
             except ScpiError as error:
                 self.session.fail(error)
         return b";".join(answers) + b"\n" if answers else b""
@@ -65,6 +112,7 @@ class Connection:
     def _do(self, name: str, items: list[Item]) -> bytes | None:
         if name not in COMMANDS:
             raise ScpiError(-113, f"Undefined header;{name}")
+        self._known = True
         command, count = COMMANDS[name]
         if len(items) != count:
             missing = len(items) < count
@@ -77,6 +125,7 @@ class Connection:
             raise
         except Restarted as error:
             self.session.status.events |= POWER_ON
+            self.session.status.keeps = Keeps()
             raise ScpiError(-315, f"Configuration memory lost;{error}") from error
         except (ValueError, TypeError, NotImplementedError) as error:
             raise ScpiError(-200, f"Execution error;{error}") from error
