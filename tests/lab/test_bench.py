@@ -2,14 +2,19 @@
 
 from contextlib import nullcontext
 
+import jax
 import numpy as np
 import pytest
 
 import plexgrad as pg
 from plexgrad import lab
 from plexgrad.lab.bench import Bench
+from plexgrad.lab.calibrate.probing import levels_of
 from plexgrad.lab.conform import PASSED, conform
 from plexgrad.lab.device import LinkLost, Restarted
+from plexgrad.lab.host import begin
+from plexgrad.training.discrete import Keys
+from tests.wide import in_64_bits
 
 XOR = pg.data.load("xor")
 
@@ -63,3 +68,37 @@ def test_a_driver_may_be_off_by_a_share_of_a_step_not_by_more(off, kept):
         with nullcontext() if kept else pytest.warns(UserWarning, match="that differ"):
             bench.read_back()
         assert bench.accounts.disagreements == (not kept)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "amplitude", "said"),
+    [
+        (lab.Knobs((2,), 0, 5, 0.1, "V"), 0.05, r"0.1, .* \(V\) is written to"),
+        (lab.Knobs((2,), 0, 2e6, 0, "Hz"), 1e-2, r"0.25, .* holds 1e\+06, as a float"),
+    ],
+)
+def test_an_amplitude_that_moves_no_knob_is_refused_by_every_way_in(
+    knobs, amplitude, said
+):
+    device = lab.Wrapped(lambda theta: None, lambda: 1.0, knobs)
+    with pytest.raises(ValueError, match=f"amplitude must be at least {said}"):
+        lab.train(
+            device,
+            None,
+            estimator=pg.estimators.WeightPerturbation(pg.codes.Rademacher(amplitude)),
+            rule=pg.Rule("sgd", learning_rate=1.0),
+            slots=10,
+            key=0,
+        )
+    levels = levels_of(device.capabilities, device.theta)
+    assert levels[0] > amplitude
+
+
+def test_the_same_key_gives_the_same_start_in_64_bits():
+    found = []
+    for wide in (False, True):
+        device = lab.EmulatedMLP([2, 2, 1])
+        with in_64_bits(wide), Bench(device) as bench:
+            begin(bench, (-1.0, 1.0), Keys.split(jax.random.key(5)))
+            found.append(bench.shadow)
+    np.testing.assert_array_equal(*found)

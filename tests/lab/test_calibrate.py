@@ -215,12 +215,12 @@ def test_noise_that_hides_the_knobs_is_not_called_their_death():
 
 def test_levels_are_those_that_the_device_makes():
     can = lab.EmulatedMLP(amplitude_step=0.03).capabilities
-    levels = np.array(levels_of(can))
+    levels = np.array(levels_of(can, can.low))
     np.testing.assert_allclose(levels / 0.03, np.rint(levels / 0.03), atol=1e-5)
     assert (np.diff(levels) > 0).all()
     coarse = lab.EmulatedMLP(low=-1, high=1, amplitude_step=0.9).capabilities
     with pytest.raises(ValueError, match="must be 3 at least"):
-        levels_of(coarse)
+        levels_of(coarse, coarse.low)
 
 
 def test_a_device_is_probed_as_a_simulated_chip_is():

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from plexgrad.core.code import LEAST, MOST
 from plexgrad.core.layout import Layout
 from plexgrad.core.spec import from_spec, to_spec
 
@@ -205,6 +206,50 @@ def law_a_bad_amplitude_is_refused_by_name(code):
     for bad in (0.0, -1e-3, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="amplitude must be"):
             replace(code, amplitude=bad)
+
+
+def law_an_amplitude_whose_square_leaves_float32_is_refused(code):
+    for bad in (LEAST / 2, 1e-30, 2 * MOST, 1e25):
+        with pytest.raises(ValueError, match="amplitude must be in .* float32, got"):
+            replace(code, amplitude=bad)
+
+
+def law_the_extreme_amplitudes_read_what_others_do(code):
+    count = span(code) if code.period(LIKE) else 64
+    slots = slots_of(0, count)
+    plain = flat(code, slots) / code.amplitude
+    gradient = np.random.default_rng(5).normal(size=LAYOUT.size).astype(np.float32)
+    wanted = demodulated(code, slots, plain @ gradient * code.amplitude)
+    for amplitude in (LEAST, MOST):
+        other = replace(code, amplitude=amplitude)
+        found = demodulated(other, slots, plain @ gradient * np.float32(amplitude))
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(found / scale, wanted / scale, atol=1e-4)
+
+
+def law_offsets_are_those_of_a_parameter_that_is_moved(code):
+    patterns = flat(code, slots_of(0, span(code)))
+    for leaf, offset in zip(LAYOUT.spans(), code.offsets(LIKE), strict=True):
+        moved = patterns[:, leaf][patterns[:, leaf] != 0]
+        assert np.sqrt(np.mean(moved**2)) == pytest.approx(offset, rel=0.1)
+
+
+def law_leaves_of_few_bits_are_read_as_float32(code):
+    slots = slots_of(0, 64)
+    signal = np.random.default_rng(6).normal(size=64).astype(np.float32) * 1e-4
+    small = replace(code, amplitude=1e-4)
+    wanted = demodulated(small, slots, signal)
+    for dtype in (jnp.bfloat16, jnp.float16):
+        like = jax.tree.map(lambda leaf, dtype=dtype: leaf.astype(dtype), LIKE)
+        found = jax.jit(small.demodulate, static_argnums=3)(
+            KEY, slots, jnp.asarray(signal), Layout.of(like)
+        )
+        assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {jnp.dtype(dtype)}
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), found)
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(
+            LAYOUT.flatten(wide) / scale, wanted / scale, atol=0.01
+        )
 
 
 def law_another_slot_does_not_compile_again(code):

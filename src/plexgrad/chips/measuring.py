@@ -33,6 +33,11 @@ def measure(
         value = jnp.asarray(cost(at, sample))
         if value.shape != ():
             raise ValueError(f"the cost must be a scalar, got shape {value.shape}")
+        if jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4:
+            raise ValueError(
+                "the cost must be float32 at least, since differences of it are read, "
+                f"got {value.dtype}"
+            )
         return value if value.dtype == jnp.float64 else value.astype(jnp.float32)
 
     if isinstance(probe, GradientProbe):

@@ -85,6 +85,11 @@ class Layerwise(AbstractCode):
         turns = [self.amplitude**2 / size for size in self.sizes(layout)]
         return self._by_leaf([power / len(layers) for power in turns], layout)
 
+    def offsets(self, like: PyTree | Layout) -> tuple[float, ...]:
+        layout = Layout.of(like)
+        each = [self.amplitude / size**0.5 for size in self.sizes(layout)]
+        return self._by_leaf(each, layout)
+
     def power(self, like: PyTree | Layout) -> float:
         """M^2 / P: every slot spends M^2 on one layer."""
         return self.amplitude**2 / Layout.of(like).size

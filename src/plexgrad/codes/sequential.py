@@ -48,6 +48,9 @@ class Sequential(AbstractCode):
     def power(self, like: PyTree | Layout) -> float:
         return self.amplitude**2 / Layout.of(like).size
 
+    def offsets(self, like: PyTree | Layout) -> tuple[float, ...]:
+        return (self.amplitude,) * len(Layout.of(like).shapes)
+
     def excess(self, slots: int, like: PyTree | Layout) -> float:
         """No crosstalk: the error is that some parameters had one turn less."""
         size = Layout.of(like).size

@@ -8,7 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from plexgrad.core.layout import Layout, add, scale_leaves
-from plexgrad.core.validate import positive
+from plexgrad.core.validate import finite
+
+LEAST, MOST = 1e-15, 1e15
+"""Amplitudes whose square, times a cost as small or as large, float32 still holds."""
 
 BLOCK_FLOATS = 2**20
 """Pattern entries held at once where slots are processed in blocks (4 MiB)."""
@@ -27,7 +30,12 @@ class AbstractCode(abc.ABC):
     """Whether offsets average to zero over the slots; one-sided codes say False."""
 
     def __post_init__(self) -> None:
-        positive("amplitude", self.amplitude)
+        amplitude = finite("amplitude", self.amplitude)
+        if not LEAST <= amplitude <= MOST:
+            raise ValueError(
+                f"amplitude must be in [{LEAST:g}, {MOST:g}], since its square is "
+                f"taken in float32, got {self.amplitude!r}"
+            )
 
     @abc.abstractmethod
     def block(
@@ -57,6 +65,13 @@ class AbstractCode(abc.ABC):
         """The mean square of each leaf's codes: what demodulation divides by."""
         layout = Layout.of(like)
         return (self.power(layout),) * len(layout.shapes)
+
+    def offsets(self, like: PyTree | Layout) -> tuple[float, ...]:
+        """The size of an offset in each leaf: its root mean square where there is one.
+
+        Codes that leave parameters at rest in most slots say what the others get.
+        """
+        return tuple(power**0.5 for power in self.powers(like))
 
     def factors(
         self, key: Key[Array, ""], slots: UInt32[Array, " slots"], like: PyTree | Layout
@@ -95,9 +110,10 @@ class AbstractCode(abc.ABC):
         """Sum over slots of signal times code, over (slots x power): the gradient.
 
         This is the reference, a correlation over blocks of bounded memory; codes with
-        a fast transform override it with the same meaning.
+        a fast transform override it with the same meaning. Sums are made in float32 at
+        least, whatever the leaves are.
         """
-        layout = Layout.of(like)
+        layout, narrow = Layout.of(like).widened(), Layout.of(like)
         width = max(1, min(len(slots), BLOCK_FLOATS // layout.size))
         pad = -len(slots) % width
         rows = (
@@ -112,10 +128,10 @@ class AbstractCode(abc.ABC):
             )
             return add(total, part), None
 
-        zero = layout.unflatten(jnp.zeros(layout.size))
+        zero = layout.unflatten(jnp.zeros(layout.size, jnp.float32))
         if len(rows[0]) == 1:
             total, _ = correlate(zero, (rows[0][0], rows[1][0]))
         else:
             total, _ = jax.lax.scan(correlate, zero, rows)
         factors = tuple(1 / (len(slots) * power) for power in self.powers(layout))
-        return scale_leaves(total, factors)
+        return narrow.cast(scale_leaves(total, factors))

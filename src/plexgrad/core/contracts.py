@@ -18,6 +18,7 @@ from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import BLOCK_FLOATS
 from plexgrad.core.layout import Layout, add, scale, scale_leaves
 from plexgrad.core.probe import Moment, Probe, Reading, Slots
+from plexgrad.core.resolution import widened
 from plexgrad.core.validate import positive_int
 
 
@@ -33,6 +34,12 @@ class AbstractEstimator(abc.ABC):
     @abc.abstractmethod
     def tell(self, probe: Any, reading: Reading) -> PyTree:
         """The gradient, as a mean over the probe's slots, before `shrinkage`."""
+
+    def refuse_lost(self, params: PyTree) -> None:  # noqa: B027
+        """Raise ValueError if the parameters' floats would swallow what is added.
+
+        Arrays that are being traced have no values, and are not looked at.
+        """
 
     def shrinkage(self, patterns: int, like: PyTree | Layout) -> tuple[float, ...]:
         """Factor on every leaf of an estimate that averaged this many patterns."""
@@ -118,11 +125,15 @@ class AbstractChip(abc.ABC):
     ) -> tuple[Float[Array, ""], PyTree]:
         """Cost at rest and one gradient estimate on one batch. Can be jitted.
 
-        Memory stays bounded: slots are measured block by block.
+        Memory stays bounded: slots are measured block by block. Leaves of fewer bits
+        than float32 are measured as float32; the gradient has their own dtype. Raises
+        ValueError if a perturbation is lost in the floats of the parameters, unless
+        they are being traced.
         """
         slots = positive_int("slots", slots, MAX_SLOTS)
         self.refuse_foreign(estimator)
-        layout = Layout.of(params)
+        estimator.refuse_lost(params)
+        layout, params = Layout.of(params), widened(params)
         key_code, key_noise = jax.random.split(key)
         held = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], batch)
         first = jnp.asarray(start, jnp.uint32)
@@ -139,7 +150,8 @@ class AbstractChip(abc.ABC):
         each = self.floats(estimator, layout, slots, 1, size)
         width = max(1, min(slots, 4 * BLOCK_FLOATS // each))
         blocks, rest = divmod(slots, width)
-        total = (jnp.float32(0.0), layout.unflatten(jnp.zeros(layout.size)))
+        none = jnp.zeros(layout.size, jnp.float32)
+        total = (jnp.float32(0.0), layout.widened().unflatten(none))
         if blocks:
 
             def step(carry: PyTree, offset: Array) -> tuple[PyTree, None]:
@@ -150,7 +162,8 @@ class AbstractChip(abc.ABC):
         if rest:
             total = add(total, measured(blocks * width, rest))
         value, gradient = total
-        return value, scale_leaves(gradient, estimator.shrinkage(slots, layout))
+        shrunk = scale_leaves(gradient, estimator.shrinkage(slots, layout))
+        return value, layout.cast(shrunk)
 
     def gradient(
         self,

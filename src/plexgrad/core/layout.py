@@ -82,9 +82,24 @@ class Layout:
             flat.append(jnp.reshape(leaf, (*lead, math.prod(shape))))
         return jnp.concatenate(flat, axis=-1)
 
+    def widened(self) -> "Layout":
+        """The same with leaves of float32 at least."""
+        wide = (_wide(dtype) for dtype in self.dtypes)
+        return Layout(self.treedef, self.shapes, tuple(wide))
+
+    def cast(self, tree: PyTree) -> PyTree:
+        """A tree of this layout with the leaves' own dtypes."""
+        leaves = self.treedef.flatten_up_to(tree)
+        pairs = zip(leaves, self.dtypes, strict=True)
+        return self.assemble([jnp.asarray(leaf, dtype) for leaf, dtype in pairs])
+
     def assemble(self, leaves: list) -> PyTree:
         """Leaves in flat order, put back into the tree."""
         return jax.tree.unflatten(self.treedef, leaves)
+
+
+def _wide(dtype: Any) -> Any:
+    return dtype if jnp.finfo(dtype).bits >= 32 else jnp.dtype(jnp.float32)
 
 
 def add(tree: PyTree, other: PyTree) -> PyTree:

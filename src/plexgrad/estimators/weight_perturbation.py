@@ -17,6 +17,7 @@ from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractEstimator
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import Reading, Reference, Slots, WeightProbe
+from plexgrad.core.resolution import refuse_lost
 from plexgrad.core.validate import one_of
 
 
@@ -60,6 +61,9 @@ class WeightPerturbation(AbstractEstimator):
             raise ValueError("reading must hold a signal, got none")
         patterns = probe.slots.patterns
         return probe.code.demodulate(probe.key, patterns, reading.signal, probe.layout)
+
+    def refuse_lost(self, params: PyTree) -> None:
+        refuse_lost(self.code, params)
 
     def shrinkage(self, patterns: int, like: PyTree | Layout) -> tuple[float, ...]:
         if self.shrink == "none":

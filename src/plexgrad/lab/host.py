@@ -215,7 +215,8 @@ def begin(bench: AnyBench, start: Any, keys: Keys) -> None:
         return
     if start is None and all(group.start is None for group in bench.can.groups):
         return
-    unit = np.asarray(jax.random.uniform(keys.init, (bench.can.parameters,)))
+    size = (bench.can.parameters,)
+    unit = np.asarray(jax.random.uniform(keys.init, size, jnp.float32))
     parts, stop = [], 0
     for group in bench.can.groups:
         part, stop = unit[stop : stop + group.count], stop + group.count

@@ -3,7 +3,9 @@
 import warnings
 
 import numpy as np
+from jaxtyping import Float32
 
+from plexgrad.core.resolution import ROOM
 from plexgrad.core.validate import positive
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import Shown
@@ -19,6 +21,16 @@ def check_amplitude(can: Capabilities, theta: np.ndarray, amplitude: float) -> N
     `theta` (P,) is what it holds. Raises ValueError with numbers.
     """
     amplitude, step = positive("amplitude", amplitude), can.amplitude_step
+    least = least_steps(can, theta)
+    worst = int(least.argmax())
+    if amplitude < least[worst] * (1 - SLACK):
+        why = f"holds {theta[worst]:g}, as a float32"
+        if can.perturbs_by_writing and least[worst] == can.step[worst]:
+            why = "is written to, and has so large steps"
+        raise ValueError(
+            f"amplitude must be at least {least[worst]:.3g}, since "
+            f"{can.where(worst)} {why}; got {amplitude:g}"
+        )
     if step and amplitude < step * (1 - SLACK):
         raise ValueError(
             f"amplitude must be at least the DAC's step {step:g}, got {amplitude:g}"
@@ -45,6 +57,15 @@ def check_amplitude(can: Capabilities, theta: np.ndarray, amplitude: float) -> N
             f"{theta[worst]:g} in [{can.low[worst]:g}, {can.high[worst]:g}]",
             stacklevel=3,
         )
+
+
+def least_steps(can: Capabilities, theta: np.ndarray) -> Float32[np.ndarray, " P"]:
+    """The least offset that moves each parameter from where it is.
+
+    A few steps of its float32, or a step of its converter if that makes the offset too.
+    """
+    floats = np.float32(ROOM) * np.spacing(np.abs(theta, dtype=np.float32))
+    return np.maximum(floats, can.step) if can.perturbs_by_writing else floats
 
 
 def refuse_outside(can: Capabilities, theta: np.ndarray) -> None:

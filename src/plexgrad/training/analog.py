@@ -36,8 +36,9 @@ from jaxtyping import Array, Float, PyTree, UInt32
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
-from plexgrad.core.layout import add, cosine, scale
+from plexgrad.core.layout import Layout, add, cosine, scale
 from plexgrad.core.probe import Moment, Slots, WeightProbe
+from plexgrad.core.resolution import widened
 from plexgrad.core.validate import int_at_least, positive
 from plexgrad.training.discrete import NEVER, Keys, Loop
 from plexgrad.training.order import Order
@@ -141,7 +142,7 @@ class AnalogLoop:
     def init(self, keys: Keys) -> AnalogState:
         """The state before the first slot."""
         params = self.chip.settle(self.chip.init(keys.init), keys.noise)
-        zero = jax.tree.map(jnp.zeros_like, params)
+        zero = jax.tree.map(jnp.zeros_like, widened(params))
         nan = jnp.float32(jnp.nan)
         none = jnp.float32(0.0)
         rule = self.rule.init(params)
@@ -168,11 +169,11 @@ class AnalogLoop:
         """The state after one slot, its write included."""
         clock = self.plan.clock
         tau_x = jnp.uint32(clock.tau_x)
-        here = Slots(slot, 1, clock.tau_p, clock)
-        probe = self.estimator.ask(keys.code, here, state.params)
+        here, params = Slots(slot, 1, clock.tau_p, clock), widened(state.params)
+        probe = self.estimator.ask(keys.code, here, params)
         chosen = self.order.indices(keys.data, (slot // tau_x)[None])
         batch = data[0][chosen], data[1][chosen]
-        reading = self.chip.measure(state.params, probe, batch, keys.noise)
+        reading = self.chip.measure(params, probe, batch, keys.noise)
         if reading.signal is None:
             raise ValueError("reading must hold a signal, got none")
         cost = reading.signal[0]
@@ -184,7 +185,8 @@ class AnalogLoop:
             state.gradient,
             error,
         )
-        update, rule = self.rule.update(gradient, state.rule, state.params)
+        told = Layout.of(state.params).cast(gradient)
+        update, rule = self.rule.update(told, state.rule, state.params)
         at = Moment(slot + jnp.uint32(1), jnp.uint32(1))
         params = self.chip.write(state.params, update, keys.noise, at)
         wrong = jnp.where(jnp.isfinite(cost), jnp.uint32(NEVER), slot)
@@ -217,7 +219,7 @@ class AnalogLoop:
             gradient = exact.window_gradient(state.params, first, keys, data)
             return add(total, scale(gradient, weight))
 
-        zero = jax.tree.map(jnp.zeros_like, state.params)
+        zero = jax.tree.map(jnp.zeros_like, widened(state.params))
         seen = 1 + math.ceil(MEMORY * self.tau_theta / self.plan.clock.tau_x)
         found = jax.lax.fori_loop(0, min(seen, MOST_SEEN), body, zero)
         return jnp.where(slot == 0, jnp.nan, cosine(state.gradient, found))

@@ -17,6 +17,7 @@ from plexgrad.core.clock import MAX_SLOTS
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, cosine, scale, scale_leaves
 from plexgrad.core.probe import Moment, Reading, Slots
+from plexgrad.core.resolution import widened
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
 
@@ -72,7 +73,7 @@ class Loop:
     def init(self, keys: Keys) -> State:
         """The state before the first slot."""
         params = self.chip.settle(self.chip.init(keys.init), keys.noise)
-        zero = jax.tree.map(jnp.zeros_like, params)
+        zero = jax.tree.map(jnp.zeros_like, widened(params))
         return State(
             params,
             self.rule.init(params),
@@ -130,7 +131,7 @@ class Loop:
 
         The slot is `NEVER` unless a cost there is not finite.
         """
-        plan = self.plan
+        plan, params = self.plan, widened(params)
         start = plan.start(window, inside)
         slots = Slots(start, plan.chunk, plan.clock.tau_p, plan.clock)
         probe = self.estimator.ask(keys.code, slots, params)
@@ -176,6 +177,7 @@ class Loop:
         self, state: State, gradient: PyTree, window: UInt32[Array, ""], keys: Keys
     ) -> State:
         gradient = scale_leaves(gradient, self._shrinkage(state.params))
+        gradient = Layout.of(state.params).cast(gradient)
         update, rule = self.rule.update(gradient, state.rule, state.params)
         span = self.plan.clock.tau_theta
         held = jnp.uint32(span)
@@ -196,7 +198,7 @@ class Loop:
             inside = number.astype(jnp.uint32)
             return add(total, self.measured(params, window, inside, keys, data)[0])
 
-        zero = jax.tree.map(jnp.zeros_like, params)
+        zero = jax.tree.map(jnp.zeros_like, widened(params))
         last = jnp.uint32(self.plan.per_window)
         return jax.lax.fori_loop(jnp.uint32(0), last, body, zero)
 

@@ -21,6 +21,7 @@ from plexgrad.core.code import BLOCK_FLOATS, AbstractCode
 from plexgrad.core.contracts import AbstractTrainable
 from plexgrad.core.layout import Layout, scale
 from plexgrad.core.probe import Moment, Slots, WeightProbe
+from plexgrad.core.resolution import widened
 from plexgrad.data import Dataset
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
@@ -130,7 +131,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         params = self.chip.init(self.keys.init)
-        self.layout = Layout.of(params)
+        self.layout = Layout.of(params).widened()
         self.params = self.chip.settle(params, self.keys.noise)
 
     @property
@@ -191,6 +192,8 @@ class Bench:
 
     def _write(self, update: PyTree, times: int, turn: float) -> None:
         def write(params: PyTree, update: PyTree, first: Array, last: Array) -> PyTree:
+            update = Layout.of(params).cast(update)
+
             def once(number: Array, held: tuple) -> tuple:
                 params, update = held
                 at = Moment(number, jnp.uint32(1), 1)
@@ -239,7 +242,7 @@ class Bench:
             numbers = start // jnp.uint32(3) + jnp.arange(slots, dtype=jnp.uint32)
             estimate = code.demodulate(self.keys.code, numbers, odd, self.layout)
             at = Moment(start + jnp.uint32(3 * slots), jnp.uint32(slots), slots)
-            update = scale(estimate, -eta)
+            update = Layout.of(params).cast(scale(estimate, -eta))
             params = self.chip.write(params, update, self.keys.noise, at)
             return params, (rest, odd, even)
 
@@ -269,7 +272,7 @@ class Bench:
         probe = WeightProbe(self.keys.code, slots, along, self.layout, "direct")
         chosen = self.order.indices(self.keys.data, batches)
         batch = jax.tree.map(lambda leaf: leaf[chosen], samples)
-        reading = self.chip.measure(params, probe, batch, self.keys.noise)
+        reading = self.chip.measure(widened(params), probe, batch, self.keys.noise)
         if reading.signal is None:
             raise ValueError("the chip must answer with a signal, got none")
         return reading.signal.reshape(directions, turns)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, PyTree
 
 from plexgrad.core.contracts import AbstractTrainable
+from plexgrad.core.resolution import widened
 
 STRIDE = 1000
 """Samples scored at once, which bounds the memory of the activations."""
@@ -30,7 +31,7 @@ def scorer(chip: AbstractTrainable) -> Callable[[PyTree, Array, Array, Array], A
         y: Float[Array, "n outputs"],
     ) -> Float[Array, "2"]:
         def part(batch: tuple[Array, Array]) -> Float[Array, "2"]:
-            told = jnp.stack(chip.score(params, *batch, key))
+            told = jnp.stack(chip.score(widened(params), *batch, key))
             return told * jnp.float32(len(batch[0]))
 
         whole = len(x) // STRIDE * STRIDE
@@ -64,7 +65,7 @@ def confusion(
     classes = max(2, y.shape[1])
 
     def outputs_of(params: PyTree, key: Key[Array, ""], x: Array) -> Array:
-        return chip.predict(params, x, key)
+        return chip.predict(widened(params), x, key)
 
     predict = jax.jit(jax.vmap(outputs_of, in_axes=(0, 0, None)))
     counts = np.zeros((classes, classes), int)

@@ -31,6 +31,7 @@ from plexgrad.training.fused import LoopName
 from plexgrad.training.history import History
 from plexgrad.training.instruments import TRAIN_SCORED
 from plexgrad.training.order import Order, Sampling
+from plexgrad.training.preflight import refuse_lost
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run
@@ -142,6 +143,7 @@ def train(
         dynamics=filters,
         spec=spec,
     )
+    refuse_lost(run)
     one_of("shard", shard, get_args(Shard))
     one_of("loop", loop, get_args(LoopName))
     if resume and out is None:

@@ -17,6 +17,7 @@ from plexgrad.core.code import AbstractCode
 from plexgrad.core.layout import Layout, scale
 from plexgrad.lab.calibrate.meter import Meter
 from plexgrad.lab.capabilities import Capabilities
+from plexgrad.lab.limits import least_steps
 from plexgrad.lab.ways import MOST_FLOATS
 from plexgrad.lab.windows import Batches
 from plexgrad.training.discrete import Keys
@@ -28,10 +29,14 @@ SMALLEST, LARGEST = 1e-5, 0.125
 """Amplitudes to scan, relative to the narrowest range of a parameter."""
 
 
-def levels_of(can: Capabilities) -> tuple[float, ...]:
-    """Amplitudes that a device can make, growing. Raises ValueError for less than 3."""
+def levels_of(can: Capabilities, theta: np.ndarray) -> tuple[float, ...]:
+    """Amplitudes that a device holding `theta` can make, growing.
+
+    Raises ValueError for less than 3.
+    """
     span = float((can.high - can.low).min())
     low = max(SMALLEST * span, can.amplitude_low, can.amplitude_step)
+    low = max(low, float(least_steps(can, theta).max()))
     high = min(max(LARGEST * span, 4 * low), can.amplitude_high)
     tried = np.geomspace(low, max(low, high), LEVELS)
     if can.amplitude_step:
@@ -71,7 +76,7 @@ class DeviceBench:
     @property
     def levels(self) -> tuple[float, ...]:
         """Amplitudes to scan."""
-        return levels_of(self.meter.bench.can)
+        return levels_of(self.meter.bench.can, self.meter.bench.shadow)
 
     def nearest(self, amplitude: float | int) -> float:
         """The amplitude that the device makes of one that is asked for."""
