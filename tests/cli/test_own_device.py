@@ -1,6 +1,7 @@
 """A bench's own device from the command line: in a file, without a task, by hand."""
 
 import json
+import re
 import shlex
 import shutil
 from dataclasses import replace
@@ -11,6 +12,8 @@ import pytest
 
 from plexgrad.core.record import Record
 from plexgrad.lab import find
+from plexgrad.lab.calibrate import Calibration
+from plexgrad.timing import Platform
 
 FILE = Path(__file__).parents[1] / "lab" / "mesh.py"
 QUICK = ("--listen", 0.02, "--settle", 0.005, "--budget", 300, "--knob-budget", 100)
@@ -148,3 +151,54 @@ def test_the_report_of_a_run_that_failed_says_what_works(plexgrad, mesh, saved):
     command = shlex.split(err.partition(": plexgrad ")[2])
     assert command == ["chip", "train", mesh, "--resume", "--out", "a b"]
     assert plexgrad(*command, "-q")[0] == 0
+
+
+def test_what_a_run_will_take_is_said_and_what_it_took_is_timed(plexgrad, mesh):
+    words = ("chip", "train", mesh, "--slots", 60, "--out", "run")
+    given = ("--amplitude", 0.05, "--eta", 0.1)
+    status, out, _ = plexgrad(*words, *given, "--explain", "--json")
+    assert status == 0
+    assert json.loads(out)["device_s"].startswith("not known")
+    assert not Path("run").exists()
+    assert plexgrad("chip", "calibrate", mesh, *QUICK, "-q")[0] == 0
+    found = Calibration.load("runs/calibrate-chip")
+    calibrated = (*words, "--calibration", "runs/calibrate-chip")
+    told = json.loads(plexgrad(*calibrated, "--explain", "--json")[1])
+    rates, evaluations = found.rates, told["evaluations"]
+    spent = evaluations * rates.evaluation_s + told["updates"] * rates.write_s
+    assert told["device_s"] == pytest.approx(spent, rel=0.01)
+    status, _, err = plexgrad(*calibrated)
+    assert status == 0
+    (said,) = [line for line in err.splitlines() if line.startswith("expected: ")]
+    record = Record.load("run")
+    assert f"{record.evaluations['total']:,} evaluations" in said
+    writes = int(re.search("and ([0-9,]+) writes", said)[1].replace(",", ""))
+    assert writes == pytest.approx(record.extra["lab"]["writes_max"], rel=0.15)
+    status, out, _ = plexgrad("time", "run")
+    assert status == 0
+    assert f"{record.evaluations['total']:,} evaluations in" in out
+    platform = Platform.load("runs/calibrate-chip/platform.toml")
+    assert platform.evaluation_s == rates.evaluation_s
+    assert platform == Platform.load(platform_again(platform))
+
+
+def platform_again(platform):
+    """A file of what a platform says of itself."""
+    path = Path("again.toml")
+    path.write_text(platform.to_toml())
+    return path
+
+
+def test_a_run_on_a_device_is_timed_on_itself_and_on_what_is_named(plexgrad):
+    chip = "emulated:2-2-1"
+    more = ("--slots", 60, "--amplitude", 0.02, "--eta", 0.5, "-q")
+    assert plexgrad("chip", "train", chip, "xor", *more)[0] == 0
+    words = ("runs/chip-xor", "--target", 0.5, "--platform", "HW2", "--json")
+    status, out, err = plexgrad("time", *words)
+    assert (status, err) == (0, "")
+    told = json.loads(out)["platforms"]
+    assert list(told) == ["emulated MLP EMU-0001", "HW2"]
+    record = Record.load("runs/chip-xor")
+    each = record.throughput["seconds"] / record.evaluations["total"]
+    constants = told["emulated MLP EMU-0001"]["constants"]
+    assert constants["evaluation_s"] == pytest.approx(each)

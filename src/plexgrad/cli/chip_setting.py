@@ -13,7 +13,10 @@ from plexgrad.cli.options import merge, starting_spec, with_options
 from plexgrad.data import Dataset
 from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
+from plexgrad.lab.forecast import Forecast
 from plexgrad.lab.team import AnyBench
+from plexgrad.report.durations import duration
+from plexgrad.report.numbers import short
 from plexgrad.training.specs import build, device_preset
 
 COST = "cost"
@@ -74,6 +77,35 @@ def as_calibrated(
             tell(f"warning: {said}")
 
     return look
+
+
+def expected(found: Forecast) -> str:
+    """What a run will take, in a line."""
+    said = (
+        f"expected: {found.evaluations:,} evaluations and {found.writes:,} writes of "
+        f"each cell; {duration(found.seconds, 2)} to go at the "
+        f"{short(found.rate)} evaluations/s of its first windows"
+    )
+    if found.scoring_s > 0.05 * found.seconds:
+        said += f", {duration(found.scoring_s, 2)} of it for scoring"
+    if found.worn:
+        said += f"; warning: a cell bears {found.endurance:,.0f} writes"
+    return said
+
+
+def explained(arguments: Mapping[str, Any], calibration: Path | None) -> dict[str, Any]:
+    """What a run would ask of a device, and for how long if a calibration says so."""
+    clock, slots = arguments["clock"], arguments["slots"]
+    evaluations, updates = (
+        arguments["estimator"].evaluations(clock, slots),
+        clock.updates(slots),
+    )
+    found = {"slots": slots, "evaluations": evaluations, "updates": updates}
+    rates = None if calibration is None else Calibration.load(calibration).rates
+    if rates is None:
+        return found | {"device_s": "not known without --calibration"}
+    spent = evaluations * rates.evaluation_s + updates * rates.write_s
+    return found | {"device_s": float(f"{spent:.3g}")}
 
 
 def refuse_other_task(found: Calibration, task: str | None, place: Path) -> None:

@@ -15,6 +15,8 @@ from plexgrad.cli.chip_setting import (
     COST,
     again,
     as_calibrated,
+    expected,
+    explained,
     print_accounts,
     several,
     started,
@@ -22,7 +24,7 @@ from plexgrad.cli.chip_setting import (
 from plexgrad.cli.folders import free, refuse_taken
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
-from plexgrad.cli.screen import Screen
+from plexgrad.cli.screen import Screen, show
 from plexgrad.lab import find, host
 from plexgrad.lab.device import LinkLost
 from plexgrad.lab.each import folders_of, train_each
@@ -140,6 +142,15 @@ def train(
         Path | None,
         _option("Write what crosses the link to this file; see replay:.", DEVICE),
     ] = None,
+    explain: Annotated[
+        bool,
+        _option(
+            "Say what would be asked of the device, and with --calibration for how "
+            "long; ask nothing.",
+            TIME,
+            "--explain",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         _option(
@@ -217,12 +228,16 @@ def train(
         }
         for one in folders:
             refuse_taken(one, f"--resume --out {shlex.quote(str(folder))}")
+    if explain:
+        show(explained(arguments, calibration), as_json)
+        return
     if watch:
         words = [word for word in sys.argv[1:] if word != "--watch"]
         raise typer.Exit(chip_watch.start([*words, *_placed(out, folder)], folders[0]))
     screen, console = Screen(quiet), Console(stderr=True, quiet=quiet)
     look = as_calibrated(calibration, console.print)
     arguments |= {"resume": resume, "patience_s": patience, "ready": look}
+    arguments["foresee"] = lambda found: console.print(expected(found), soft_wrap=True)
     try:
         with ExitStack() as stack:
             watchers: list[Watcher] = [stack.enter_context(screen)]

@@ -16,10 +16,11 @@ from plexgrad.cli.options import (
     with_options,
 )
 from plexgrad.cli.screen import Screen
-from plexgrad.cli.time_tables import show_platforms, show_table3, show_times
+from plexgrad.cli.time_tables import as_run, show_platforms, show_table3, show_times
 from plexgrad.core.record import Record
 from plexgrad.core.validate import positive_int
 from plexgrad.report.hardware_time import draw_times, refuse_suffix
+from plexgrad.report.platform_file import platform_of_run
 from plexgrad.timing import (
     Backprop,
     Platform,
@@ -47,7 +48,7 @@ def time(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="Folder of a run (plexgrad train --out), or a task to train first: "
+            help="Folder of a run, simulated or on a device, or a task to train first: "
             f"{', '.join(presets())} (also parity-N).",
             show_default=False,
         ),
@@ -55,7 +56,8 @@ def time(
     platform: Annotated[
         list[str] | None,
         _option(
-            "A platform by name or TOML file; repeatable. Default: HW1, HW2, HW3.",
+            "A platform by name or TOML file (chip calibrate writes one); repeatable. "
+            "Default: HW1, HW2, HW3; of a run on a device, that device.",
             HARDWARE,
         ),
     ] = None,
@@ -132,6 +134,7 @@ def time(
 
     Takes the slots to each accuracy from a run and the seconds of each step from a
     platform: time, energy and writes per cell, beside backpropagation on this machine.
+    A run on a device brings its own seconds of an evaluation.
     """
     options = {
         "net": net,
@@ -173,12 +176,20 @@ def time(
     with Screen(quiet) as screen:
         try:
             record = _record(what, options, where, backpropagation, screen)
-            beside = None
-            if backpropagation and record.curves and record.reference is None:
+            beside, own = None, platform_of_run(record)
+            wanted = backpropagation and own is None
+            if wanted and record.curves and record.reference is None:
                 beside = _measured(record, target, where, screen)
         except KeyboardInterrupt:
             screen.console.print("stopped; nothing is timed", style="bold")
             raise typer.Exit(130) from None
+    if own is not None:
+        chosen = [own, *(chosen if platform else ())]
+        if not as_json:
+            typer.echo(as_run(record, own))
+        if not np.isfinite(record.curves["test_accuracy"]).any():
+            _only_costs(record, own, as_json)
+            return
     found = timed(record, chosen, target or None, beside)
     if as_json:
         typer.echo(json.dumps(found.to_json()))
@@ -186,6 +197,16 @@ def time(
         show_times(console, found)
     if plot is not None:
         screen.console.print(f"plot            {draw_times(found, plot)}")
+
+
+def _only_costs(record: Record, own: Platform, as_json: bool) -> None:
+    """A run without accuracies has no time to any: what it took is all there is."""
+    if as_json:
+        lab = record.extra.get("lab", {})
+        told = {"platform": dataclasses.asdict(own), "run": record.evaluations}
+        typer.echo(json.dumps({**told, "writes_max": lab.get("writes_max")}))
+    else:
+        typer.echo("It has no test accuracy, so there is no time to one.")
 
 
 def _record(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from plexgrad.core.record import Record
 from plexgrad.report.durations import counted, duration, energy
 from plexgrad.timing import Platform, Prediction, Timed, slot_s
 from plexgrad.timing.platform import JOULES, SECONDS
@@ -67,6 +68,16 @@ def show_times(console: Console, found: Timed) -> None:
     _show_governing(console, found)
     for warning in found.warnings:
         console.print(f"Warning: {escape(warning)}", style="bold red")
+
+
+def as_run(record: Record, own: Platform) -> str:
+    """What a run on a device took of time and wear, in a line."""
+    count, seconds = record.evaluations["total"], record.throughput["seconds"]
+    writes = record.extra.get("lab", {}).get("writes_max", 0)
+    return (
+        f"{own.name}: {count:,} evaluations in {duration(seconds)}, "
+        f"{duration(own.evaluation_s)} each; {writes:,} writes of the busiest cell"
+    )
 
 
 def _to_accuracy(found: Timed) -> Table:

@@ -22,6 +22,7 @@ from plexgrad.estimators import WeightPerturbation
 from plexgrad.lab import saved
 from plexgrad.lab.bench import Worn
 from plexgrad.lab.device import Device, LinkLost
+from plexgrad.lab.forecast import Foresee
 from plexgrad.lab.loop import Loop
 from plexgrad.lab.notes import warn
 from plexgrad.lab.samples import Samples, refuse_mismatch
@@ -62,6 +63,7 @@ def train(
     tell: Tell | None = None,
     transient: Transient = (),
     ready: Callable[[AnyBench], object] | None = None,
+    foresee: Foresee | None = None,
     url: str = "",
 ) -> Record:
     """Train a device by perturbation, and record it; see `plexgrad.train`.
@@ -69,7 +71,7 @@ def train(
     Several devices of one kind train one network together, each measuring its part of
     every window; `tell` hears who leaves the run and who comes back (see `lab.team`).
     `ready` is called with the bench once it is open, before anything is sent, and may
-    refuse it by raising.
+    refuse it by raising; `foresee` hears what the run will take, see `lab.forecast`.
 
     `data` is None for a device whose cost needs no samples. `sampling` is that of
     `train`, or "runs": samples that follow one another, for a device that can show
@@ -153,7 +155,8 @@ def train(
         course.spec = spec
         bench.check_amplitude(float(estimator.code.amplitude))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
-        loop = Loop(way, course, sorted(set(points)), folder, checkpoint_s, watch, live)
+        due, look = sorted(set(points)), (watch, live, foresee)
+        loop = Loop(way, course, due, folder, checkpoint_s, *look)
         return _recorded(spec, loop, data)
 
 

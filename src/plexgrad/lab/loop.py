@@ -8,6 +8,7 @@ import numpy as np
 
 from plexgrad.lab import saved
 from plexgrad.lab.bench import Worn
+from plexgrad.lab.forecast import Foresee, Pace
 from plexgrad.lab.saved import Course, Stop
 from plexgrad.lab.ways import Way
 from plexgrad.training.live import HOLD_S, PAUSE, RESUME, STOP, Live, together
@@ -33,10 +34,11 @@ class Loop:
         checkpoint_s: float | int,
         watch: Watcher | None,
         live: Live | None = None,
+        foresee: Foresee | None = None,
     ) -> None:
         self.way, self.course, self.points = way, course, points
         self.folder, self.checkpoint_s = folder, checkpoint_s
-        self.watch, self.live = watch, live
+        self.watch, self.live, self.foresee = watch, live, foresee
         self.confusion: Any = None
         self.mean, self.slots = np.nan, 0
         way.bench.told = lambda: self._tell("waiting")
@@ -45,12 +47,13 @@ class Loop:
         """All windows that are left; the status, and where the run broke."""
         course, way, tau = self.course, self.way, self.way.clock.tau_theta
         self.slots = slots
+        pace = Pace(way, slots, len(self.points), self.foresee)
         began = time.perf_counter() - course.seconds
         saved_at = looked_at = time.monotonic()
         reached = course.slot[-1] if course.slot else -1
         due = [point for point in self.points if point > reached]
         if not course.slot and due and due[0] == 0:
-            self._score(0)
+            pace.scored(lambda: self._score(0))
             began = time.perf_counter() - course.seconds
         due = [point for point in due if point > 0]
         self._tell()
@@ -63,6 +66,7 @@ class Loop:
                 slot = course.window * tau
                 course.seconds = time.perf_counter() - began
                 course.evaluations = way.evaluations
+                pace.beat(course.window, len(due))
                 if due and slot >= due[0]:
                     due = [point for point in due if point > slot]
                     self._score(slot)

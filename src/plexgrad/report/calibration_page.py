@@ -7,6 +7,7 @@ from plexgrad.core.files import write_atomically
 from plexgrad.lab.calibrate import Calibration
 from plexgrad.report import calibration_plots
 from plexgrad.report.page import TEMPLATES
+from plexgrad.report.platform_file import write_platform
 from plexgrad.report.tune_plot import draw_tune
 
 UNITS = {
@@ -21,6 +22,7 @@ def write_calibration(found: Calibration, folder: str | Path) -> Path:
     """Write page, data and plots into `folder`; the path of the page."""
     folder = Path(folder)
     found.save(folder)
+    write_platform(found, folder)
     calibration_plots.draw_calibration(found, folder / "calibration.png")
     if found.recommendation is not None:
         draw_tune(found.recommendation, folder / "recommendation.png")

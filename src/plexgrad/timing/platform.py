@@ -5,6 +5,7 @@ which gives tau_p, tau_theta and tau_x of three kinds of hardware in seconds, wi
 the table leaves out: the evaluation itself, energy, and the wear of the memory.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -126,6 +127,16 @@ class Platform:
         if not path.is_file():
             raise FileNotFoundError(f"no platform at {path}")
         return _read(path, str(path))
+
+    def to_toml(self) -> str:
+        """The platform as the text of a file that `load` reads; unknowns left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        # JSON writes text and numbers as TOML does; none here is infinite.
+        return "".join(
+            f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+            for name, value in values.items()
+            if value is not None
+        )
 
     def scaled(self, **factors: float) -> "Platform":
         """The same platform with some constants multiplied: `scaled(write_s=0.5)`."""

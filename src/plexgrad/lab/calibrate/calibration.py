@@ -13,6 +13,7 @@ from plexgrad.lab.calibrate.declared import Comparison
 from plexgrad.lab.calibrate.knobs import Knobs
 from plexgrad.lab.calibrate.link import Link
 from plexgrad.lab.calibrate.noise import Noise
+from plexgrad.lab.calibrate.rates import Rates
 from plexgrad.lab.calibrate.settling import Settling
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import Identity
@@ -28,7 +29,8 @@ class Calibration:
 
     `recommendation` is None if no task was given, or for the reason in `refused`.
     `setting` holds what it is for: code, reference, tau_p, tau_x, batch. `findings` are
-    sentences of what makes all else void; then nothing is recommended.
+    sentences of what makes all else void; then nothing is recommended. `rates` are what
+    a time platform needs, where they were measured.
     """
 
     url: str
@@ -48,6 +50,7 @@ class Calibration:
     writes: int
     seconds: float
     findings: tuple[str, ...] = ()
+    rates: Rates | None = None
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ class Calibration:
         found["compared"] = [asdict(each) for each in self.compared]
         advice = self.recommendation
         found["recommendation"] = None if advice is None else advice.to_json()
+        found["rates"] = None if self.rates is None else asdict(self.rates)
         found["faults"] = list(self.faults)
         return _plain(found)
 
@@ -104,6 +108,8 @@ class Calibration:
                 values["saturated"] = {int(key): value for key, value in pairs}
             found[name] = kind(**values)
         found["findings"] = tuple(found.get("findings", ()))
+        if (rates := found.get("rates")) is not None:
+            found["rates"] = Rates(**rates)
         found["capabilities"] = Capabilities.from_json(found["capabilities"])
         found["compared"] = tuple(Comparison(**each) for each in found["compared"])
         if (advice := found["recommendation"]) is not None:

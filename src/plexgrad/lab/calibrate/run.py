@@ -31,6 +31,7 @@ from plexgrad.lab.calibrate.findings import (
 from plexgrad.lab.calibrate.knobs import Inspection, Knobs
 from plexgrad.lab.calibrate.meter import RANDOM, Meter, left_as_found
 from plexgrad.lab.calibrate.probing import DeviceBench
+from plexgrad.lab.calibrate.rates import Rates, rated
 from plexgrad.lab.device import Device
 from plexgrad.lab.samples import Samples, refuse_mismatch
 from plexgrad.lab.windows import Batches
@@ -140,10 +141,12 @@ def calibrate(
         settled, held, knobs = NOT_SETTLED, NOT_WRITTEN, NOT_MOVED
         if not meter.odd:
             settled, held, knobs = run.moving(heard, timed, settle_s, knob_budget)
+        rates = None
         findings = not_finite(meter) or nothing_moves(heard, settled, knobs)
         if findings:
             advice, refused = None, findings[0].rstrip(".")
         else:
+            rates = run.rated(data, setting, settled)
             advice, refused = run.advice(data, setting)
         return Calibration(
             url=url,
@@ -165,6 +168,7 @@ def calibrate(
             writes=int(bench.accounts.writes.max()),
             seconds=time.monotonic() - began,
             findings=findings,
+            rates=rates,
         )
 
 
@@ -213,6 +217,15 @@ class _Run:
         self.begin("knobs")
         look = Inspection(meter, *self.sample, self.moved, floor, knob_budget)
         return settled, held, look.run()
+
+    def rated(
+        self, data: Dataset | None, setting: Setting | None, settled: settling.Settling
+    ) -> Rates:
+        """What costs of the task's batches take; without a task, of what was drawn."""
+        if data is None or setting is None:
+            return rated(self.meter, *self.sample, settled)
+        most = min(setting.batch, len(data.x_train))
+        return rated(self.meter, np.arange(most)[None], "train", settled)
 
     def advice(
         self, data: Dataset | None, setting: Setting | None
