@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--chip", default="emulated:49-4-4")
     given = parser.parse_args()
     data = pg.data.load("nist7x7")
-    words = [sys.executable, "-m", "plexgrad.cli", "chip", "serve", given.chip]
+    words = [sys.executable, "-m", "plexgrad", "chip", "serve", given.chip]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         try:
             served = server.stdout.readline().strip()

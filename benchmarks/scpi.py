@@ -42,7 +42,7 @@ def rows(title, *lines):
 @contextmanager
 def served(chip, at="scpi://127.0.0.1:0"):
     """The URL of a chip that is served by another process."""
-    command = [sys.executable, "-m", "plexgrad.cli", "chip", "serve", chip, "--at", at]
+    command = [sys.executable, "-m", "plexgrad", "chip", "serve", chip, "--at", at]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield process.stdout.readline().strip()

@@ -33,7 +33,8 @@ def made_up(monkeypatch):
 def test_a_study_runs_and_leaves_a_page(plexgrad, somewhere):
     status, out, err = plexgrad("study", "squares")
     assert status == 0
-    folder = somewhere / "runs" / "squares-tiny"
+    folder = somewhere / "runs" / "squares-machine"
+    assert err.startswith("machine: 3 cells, ")
     assert "met           two squared: 4 (wanted 4, within 10 %)" in out
     assert "cell 2 of 3 n-2" in err
     assert "Squares" in (folder / "report.html").read_text()

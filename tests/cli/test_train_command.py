@@ -21,7 +21,7 @@ def run_files(folder):
 
 def test_a_run_leaves_its_folder_and_prints_json(plexgrad, tmp_path):
     status, out, err = plexgrad("train", "xor", *TINY, "--json")
-    assert status == 0
+    assert status == 0, err
     told = json.loads(out)
     assert told["status"] == "finished"
     assert told["seeds"] == 2
@@ -58,7 +58,7 @@ def test_options_a_file_and_a_record(plexgrad, tmp_path):
         *("--batch", 2, "--sampling", "replacement", "--seeds", 1, "--key", 9),
         *("--points", 1, "--quiet"),
     )
-    assert status == 0
+    assert status == 0, err
     one = pg.Record.load("one")
     assert one.spec["task"] == {"name": "xor"}
     net = {"sizes": [2, 3, 1], "activation": "tanh"}
@@ -93,7 +93,7 @@ def test_the_loop_can_be_named(plexgrad):
 
 
 def child(*words):
-    command = [sys.executable, "-m", "plexgrad.cli", "train", *map(str, words)]
+    command = [sys.executable, "-m", "plexgrad", "train", *map(str, words)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         command,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.spec import concrete, from_spec, to_spec
+from plexgrad.training.specs import kinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,3 +171,27 @@ def test_a_new_file_is_found_without_touching_another(found):
         file.write(text)
     importlib.invalidate_caches()
     assert "New" in [cls.__name__ for cls in concrete(found, Base)]
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "said"),
+    [
+        (
+            "code",
+            "walsh",
+            r"code kind must be one of Gaussian, .*, Walsh; got 'walsh'"
+            r"; did you mean 'Walsh'\?$",
+        ),
+        ("code", "Sinusiod", r"; did you mean 'Sinusoid'\?$"),
+        ("estimator", "zebra", "must be one of Backpropagation, .*; got 'zebra'$"),
+    ],
+)
+def test_an_unknown_kind_gets_the_nearest_and_those_of_its_place(place, kind, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        from_spec({"kind": kind}, kinds(), place)
+    assert "CostNoise" not in str(caught.value)
+
+
+def test_a_misspelt_field_gets_the_nearest():
+    with pytest.raises(ValueError, match=r"got ampltude; did you mean 'amplitude'\?"):
+        from_spec({"kind": "Walsh", "ampltude": 1.0}, kinds())

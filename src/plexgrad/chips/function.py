@@ -13,8 +13,9 @@ from jaxtyping import Array, Key, PyTree
 from plexgrad.chips.measuring import measure
 from plexgrad.core.clock import MAX_SLOTS
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
+from plexgrad.core.keys import as_key
 from plexgrad.core.probe import Reading, WeightProbe
-from plexgrad.core.validate import positive_int
+from plexgrad.core.validate import function, instance, positive_int
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,22 @@ def value_and_grad(
     or every call compiles anew. Gradients are taken of the first argument only.
     """
     positive_int("slots", slots, MAX_SLOTS)
+    function("loss", loss)
+    such = "estimator, such as WeightPerturbation(Rademacher(0.01))"
+    instance("estimator", estimator, AbstractEstimator, such)
 
     def grad_fn(
-        params: PyTree, *args: Any, key: Key[Array, ""], slot: Any = 0, **kwargs: Any
+        params: PyTree,
+        *args: Any,
+        key: Any,
+        slot: Any = 0,
+        **kwargs: Any,
     ) -> tuple[Array, PyTree]:
         def at(params: PyTree, _: PyTree) -> Any:
             return loss(params, *args, **kwargs)
 
         chip = Function(at, vectorize)
-        return chip.value_and_gradient(params, (), estimator, slots, key, slot)
+        return chip.value_and_gradient(params, (), estimator, slots, as_key(key), slot)
 
     return grad_fn
 
@@ -87,7 +95,11 @@ def grad(
     both = value_and_grad(loss, estimator, slots, vectorize=vectorize)
 
     def grad_fn(
-        params: PyTree, *args: Any, key: Key[Array, ""], slot: Any = 0, **kwargs: Any
+        params: PyTree,
+        *args: Any,
+        key: Any,
+        slot: Any = 0,
+        **kwargs: Any,
     ) -> PyTree:
         return both(params, *args, key=key, slot=slot, **kwargs)[1]
 

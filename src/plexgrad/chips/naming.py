@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from plexgrad.chips.effect import AbstractEffect, effects
 from plexgrad.core.spec import concrete
+from plexgrad.core.validate import meant
 
 NONE = "none"
 """Takes all effects away."""
@@ -69,7 +70,8 @@ def table(text: str) -> dict[str, Any]:
     name, mark, rest = [*re.split(" *([:=])", text, maxsplit=1), "", ""][:3]
     if name not in catalogue():
         known = ", ".join(catalogue())
-        raise ValueError(f"effect must be one of {known}; got {name!r}")
+        hint = meant(name, catalogue())
+        raise ValueError(f"effect must be one of {known}; got {name!r}{hint}")
     cls = catalogue()[name]
     known = options(cls)
     words = rest.split(",")
@@ -86,6 +88,7 @@ def table(text: str) -> dict[str, Any]:
         if field not in known:
             raise ValueError(
                 f"effect {name} has the fields {', '.join(known)}; got {field!r}"
+                f"{meant(field, known)}"
             )
         found[field] = _value(value, get_type_hints(cls)[field])
     return found

@@ -18,7 +18,7 @@ from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import GradientProbe, Moment, Probe, Reading, WeightProbe
-from plexgrad.core.validate import one_of, positive_int
+from plexgrad.core.validate import instance, one_of, positive_int
 from plexgrad.nets import CNN, MLP, AbstractCost, AbstractNet, cost_named
 
 PART_FLOATS = 2**17
@@ -46,6 +46,7 @@ class Simulated(AbstractTrainable):
     accepts: ClassVar[tuple[type, ...]] = (WeightProbe, GradientProbe)
 
     def __post_init__(self) -> None:
+        instance("net", self.net, AbstractNet, "network, such as nets.MLP([2, 2, 1])")
         object.__setattr__(self, "cost", cost_named(self.cost))
         one_of("engine", self.engine, NAMES)
         if self.lanes is not None:

@@ -83,7 +83,7 @@ def start(words: Sequence[str], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "plexgrad.cli", *words, "--quiet"],
+            [sys.executable, "-m", "plexgrad", *words, "--quiet"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -231,7 +231,12 @@ def _analog(spec: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _turned(table: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """A table made one of another kind, with the entries that both kinds have."""
+    """A table made one of another kind, with the entries that both kinds have.
+
+    A kind is known in small letters too, as effects are: walsh, rank_one.
+    """
+    small = kind.replace("_", "").lower()
+    kind = next((name for name in kinds() if name.lower() == small), kind)
     known = {field.name for field in fields(kinds()[kind])} if kind in kinds() else ()
     kept = {name: value for name, value in table.items() if name in known}
     return {**kept, "kind": kind}

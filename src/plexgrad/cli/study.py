@@ -29,8 +29,11 @@ def study(
     ] = None,
     scale: Annotated[
         str,
-        typer.Option(help="tiny (seconds), machine (two cores) or paper (a GPU)."),
-    ] = "tiny",
+        typer.Option(
+            help="machine (two cores, minutes to an hour), paper (a GPU), or tiny: "
+            "seconds, which only show that it runs."
+        ),
+    ] = "machine",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +105,7 @@ def study(
         os.environ["PLEXGRAD_DATA"] = str(data)
     command = f"plexgrad study {name} --scale {scale}"
     screen = _Screen(name, quiet)
+    screen.console.print(f"{scale}: {_cost(_costs(found)[size])}", soft_wrap=True)
     try:
         with screen:
             result = run_study(found, size, folder, fresh, screen, command)

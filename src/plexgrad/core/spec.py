@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from plexgrad.core.validate import meant
+
 T = TypeVar("T")
 
 
@@ -47,27 +49,42 @@ def to_spec(thing: Any) -> Any:
     raise TypeError(f"a spec holds plain data and dataclasses, got {thing!r}")
 
 
-def from_spec(spec: Any, kinds: Mapping[str, type]) -> Any:
+def from_spec(spec: Any, kinds: Mapping[str, type], place: str = "") -> Any:
     """The inverse of `to_spec`, with `kinds` naming the classes.
 
-    Raises ValueError for an unknown kind or field, with the names that are known.
+    `place` is what the spec stands for, such as "code". Raises ValueError for an
+    unknown kind or field, with the names that are known there.
     """
     if isinstance(spec, list | tuple):
-        return tuple(from_spec(value, kinds) for value in spec)
+        return tuple(from_spec(value, kinds, place) for value in spec)
     if not isinstance(spec, Mapping):
         return spec
-    fields = {key: from_spec(value, kinds) for key, value in spec.items()}
+    fields = {key: from_spec(value, kinds, key) for key, value in spec.items()}
     if "kind" not in fields:
         return fields
     kind = fields.pop("kind")
     if not isinstance(kind, str) or kind not in kinds:
-        known = ", ".join(sorted(kinds))
-        raise ValueError(f"kind must be one of {known}; got {kind!r}")
+        known = ", ".join(_fit_for(place, kinds))
+        hint = meant(kind, kinds)
+        name = f"{place} kind" if place else "kind"
+        raise ValueError(f"{name} must be one of {known}; got {kind!r}{hint}")
     cls = kinds[kind]
     known_fields = {field.name for field in dataclasses.fields(cls) if field.init}
     if unknown := set(fields) - known_fields:
         raise ValueError(
             f"{kind} has the fields {', '.join(sorted(known_fields))}; "
             f"got {', '.join(sorted(unknown))}"
+            f"{meant(min(unknown), known_fields)}"
         )
     return cls(**fields)
+
+
+def _fit_for(place: str, kinds: Mapping[str, type]) -> list[str]:
+    """Names of the classes that a place may hold; all, if its name tells nothing."""
+    base = f"Abstract{place.capitalize()}"
+    fit = [
+        name
+        for name, cls in kinds.items()
+        if base in [each.__name__ for each in cls.__mro__]
+    ]
+    return sorted(fit or kinds)

@@ -1,8 +1,10 @@
 """Complaints at the door, in one form: the name, the rule, the value."""
 
+import difflib
 import math
 from collections.abc import Collection
 from numbers import Integral, Real
+from typing import Any
 
 
 def positive_int(name: str, value: object, most: int | None = None) -> int:
@@ -64,5 +66,35 @@ def one_of(name: str, value: object, allowed: Collection[str]) -> str:
     """`value` if it is one of the `allowed` words, or a ValueError that names it."""
     if not isinstance(value, str) or value not in allowed:
         words = ", ".join(repr(word) for word in allowed)
-        raise ValueError(f"{name} must be one of {words}, got {value!r}")
+        hint = meant(value, allowed)
+        raise ValueError(f"{name} must be one of {words}, got {value!r}{hint}")
     return value
+
+
+def instance(name: str, value: object, kind: Any, such: str) -> Any:
+    """`value` if it is of a kind, or a TypeError that says what is, `such` as this."""
+    if not isinstance(value, kind):
+        article = "an" if such[:1] in "aeiou" else "a"
+        raise TypeError(f"{name} must be {article} {such}, got {value!r}")
+    return value
+
+
+def function(name: str, value: object) -> Any:
+    """`value` if it can be called, or a TypeError that names it."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {value!r}")
+    return value
+
+
+def meant(value: object, allowed: Collection[str]) -> str:
+    """The end of a complaint: which of the allowed words is near; "" if none is."""
+    if not isinstance(value, str):
+        return ""
+    plain = {_plain(word): word for word in allowed}
+    near = difflib.get_close_matches(_plain(value), plain, 1)
+    return f"; did you mean {plain[near[0]]!r}?" if near else ""
+
+
+def _plain(word: str) -> str:
+    """A word without what people type in different ways."""
+    return word.lower().replace("_", "").replace("-", "")

@@ -1,12 +1,12 @@
 """Datasets by name. The sources are found by crawling this folder's modules."""
 
 import dataclasses
-import difflib
 import importlib
 from pathlib import Path
 from typing import Any
 
 from plexgrad.core.spec import concrete
+from plexgrad.core.validate import meant
 from plexgrad.data.dataset import Dataset
 from plexgrad.data.download import Progress, fetch_file
 from plexgrad.data.folders import Folder
@@ -82,8 +82,7 @@ def source(name: str, **options: Any) -> AbstractSource:
                 f"{twice[0]}={options[twice[0]]!r}"
             )
         return kind(**implied, **options)
-    close = difflib.get_close_matches(str(name).lower(), names(), n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = meant(name, names())
     raise ValueError(f"name must be one of {', '.join(names())}; got {name!r}{hint}")
 
 

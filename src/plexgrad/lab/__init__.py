@@ -3,6 +3,7 @@
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.device import Device, Identity, Measurement, Shown
 from plexgrad.lab.emulated import EmulatedMLP
+from plexgrad.lab.find import device_at
 from plexgrad.lab.host import train
 from plexgrad.lab.perturbations import Codes, Update
 from plexgrad.lab.wrapped import Wrapped
@@ -18,5 +19,6 @@ __all__ = [
     "Shown",
     "Update",
     "Wrapped",
+    "device_at",
     "train",
 ]

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from plexgrad.core.clock import MAX_SLOTS, Clock
+from plexgrad.core.keys import as_key
 from plexgrad.core.record import Record, versions
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
@@ -31,7 +32,7 @@ from plexgrad.lab.transient import Transient
 from plexgrad.lab.ways import WAYS, chosen
 from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training import checkpoint
-from plexgrad.training.arguments import as_key
+from plexgrad.training.arguments import refuse_no_dataset, refuse_other_types
 from plexgrad.training.discrete import Keys
 from plexgrad.training.live import Live
 from plexgrad.training.order import Order
@@ -92,7 +93,10 @@ def train(
     LinkLost if it does not come back and Worn at its endurance (both after saving),
     KeyboardInterrupt after saving when interrupted.
     """
-    clock = clock or Clock()
+    clock = Clock() if clock is None else clock
+    if data is not None:
+        refuse_no_dataset(data)
+    refuse_other_types(estimator, clock, out, watch)
     slots = int_at_least("slots", slots, clock.tau_theta, MAX_SLOTS)
     positive("checkpoint_s", checkpoint_s)
     one_of("crossing", crossing, ("auto", *WAYS))

@@ -315,7 +315,18 @@ def bench_of(
     tell: Tell | None = None,
     transient: Transient = (),
 ) -> AnyBench:
-    """A bench for a device, or a team for several."""
-    if isinstance(device, Sequence):
-        return Team(device, patience_s, tell, KNOCK_S, transient)
-    return Bench(device, patience_s, transient, tell)
+    """A bench for a device, or a team for several.
+
+    Raises TypeError for what is none.
+    """
+    several = isinstance(device, Sequence) and not isinstance(device, str)
+    devices: Sequence[Any] = device if several else [device]  # pyright: ignore
+    for each in devices:
+        if not hasattr(each, "measure"):
+            raise TypeError(
+                "device must be a Device, such as "
+                f'plexgrad.lab.device_at("emulated:2-2-1"), got {each!r}'
+            )
+    if several:
+        return Team(devices, patience_s, tell, KNOCK_S, transient)
+    return Bench(devices[0], patience_s, transient, tell)

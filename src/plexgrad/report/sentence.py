@@ -15,7 +15,8 @@ from plexgrad.report.numbers import count, number
 
 def sentence(record: Record) -> str:
     """What was trained, on what, how, and for how long."""
-    said = f"{_network(record)} {_chip(record)}, trained by {_estimator(record)}"
+    what = _device(record) or f"{_network(record)} {_chip(record)}"
+    said = f"{what}, trained by {_estimator(record)}"
     slots, clock = record.spec.get("slots"), part(record.spec, "clock")
     if record.status == "stopped" and (done := axis(record, "slot")) is not None:
         slots = done[-1]
@@ -30,6 +31,16 @@ def sentence(record: Record) -> str:
         elif number(hold := clock.get("tau_theta")) > 1:
             said += f", one every {count(hold)} slots"
     return f"{said}. {_repeats(seeds(record))}"
+
+
+def _device(record: Record) -> str:
+    """A device of a lab, of which only its knobs are known; "" for a simulated chip."""
+    chip = chips(record)[0]
+    if chip.get("kind") != "Lab":
+        return ""
+    name = f"{chip.get('vendor', '')} {chip.get('model', '')}".strip()
+    knobs = f"a device with {count(record.extra.get('parameters'))} knobs"
+    return f"{name}, {knobs}" if name else knobs.capitalize()
 
 
 def _network(record: Record) -> str:

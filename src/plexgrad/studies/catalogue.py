@@ -1,10 +1,10 @@
 """Studies by name, found by crawling this folder's modules."""
 
-import difflib
 import importlib
 from typing import Any
 
 from plexgrad.core.spec import concrete
+from plexgrad.core.validate import meant
 from plexgrad.studies.study import AbstractStudy
 
 
@@ -20,6 +20,5 @@ def study(name: str) -> AbstractStudy:
     known = studies()
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = meant(name, known)
     raise ValueError(f"a study must be one of {', '.join(known)}; got {name!r}{hint}")

@@ -1,27 +1,34 @@
 """The arguments of a run: brought into one form, or refused by name."""
 
-from collections.abc import Sequence
-from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Key
 
-from plexgrad.core.contracts import AbstractTrainable
-from plexgrad.core.validate import int_at_least
+from plexgrad.core.clock import Clock
+from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
+from plexgrad.core.validate import function, instance
 from plexgrad.data import Dataset
 
 
-def as_key(key: Any) -> Key[Array, ""]:
-    """A threefry key from an integer, from its two words, or from itself."""
-    if isinstance(key, Integral):
-        number = int_at_least("key", key, 0, 2**32 - 1)
-        return jax.random.key(number, impl="threefry2x32")
-    if isinstance(key, Sequence):
-        words = jnp.asarray(key, jnp.uint32)
-        return jax.random.wrap_key_data(words, impl="threefry2x32")
-    return key
+def refuse_other_types(estimator: Any, clock: Any, out: Any, watch: Any) -> None:
+    """Raise TypeError, with what is expected, for an argument of another type."""
+    instance(
+        "estimator",
+        estimator,
+        AbstractEstimator,
+        "estimator, such as WeightPerturbation(Rademacher(0.01))",
+    )
+    instance("clock", clock, Clock, "Clock, such as Clock(tau_theta=10)")
+    if out is not None:
+        instance("out", out, str | Path, "path of a folder")
+    if watch is not None:
+        function("watch", watch)
+
+
+def refuse_no_dataset(data: Any) -> None:
+    """Raise TypeError unless these are samples and targets."""
+    instance("data", data, Dataset, 'Dataset, such as plexgrad.data.load("xor")')
 
 
 def refuse_mismatch(chip: AbstractTrainable, data: Dataset) -> None:

@@ -11,7 +11,7 @@ from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
 from plexgrad.core.spec import concrete, from_spec, to_spec
-from plexgrad.core.validate import int_at_least
+from plexgrad.core.validate import int_at_least, meant
 from plexgrad.training.analog import Analog
 from plexgrad.training.rule import Rule, rule_spec
 
@@ -65,7 +65,7 @@ def build(
         raise ValueError(f"a spec must hold {', '.join(missing)}")
     for name, base in BASES.items():
         if isinstance(arguments[name], Mapping):
-            arguments[name] = from_spec(arguments[name], kinds())
+            arguments[name] = from_spec(arguments[name], kinds(), name)
         if not isinstance(arguments[name], base):
             raise ValueError(f"{name} must be a {name}, got {arguments[name]!r}")
     least = arguments["clock"].tau_theta
@@ -88,7 +88,8 @@ def preset(task: str) -> dict[str, Any]:
     name = "parity" if task.startswith("parity-") else task
     if name not in presets():
         known = ", ".join(presets())
-        raise ValueError(f"a task must be one of {known}, got {task!r}")
+        hint = meant(task, presets())
+        raise ValueError(f"a task must be one of {known}, got {task!r}{hint}")
     text = (_PRESETS / f"{name}.toml").read_text()
     spec: dict[str, Any] = {**tomllib.loads(text), "task": {"name": task}}
     if name != task:

@@ -13,12 +13,13 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from plexgrad.core.clock import MAX_SLOTS, Clock
+from plexgrad.core.keys import as_key
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import Slots
 from plexgrad.core.validate import int_at_least, positive_int
 from plexgrad.data import Dataset
 from plexgrad.training.analog import AnalogLoop, AnalogState, resolved
-from plexgrad.training.arguments import as_key, refuse_mismatch
+from plexgrad.training.arguments import refuse_mismatch
 from plexgrad.training.order import Order
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run

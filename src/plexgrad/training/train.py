@@ -15,6 +15,7 @@ from jaxtyping import Array, Key
 
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
+from plexgrad.core.keys import as_key
 from plexgrad.core.layout import Layout
 from plexgrad.core.record import Record, versions
 from plexgrad.core.spec import to_spec
@@ -23,7 +24,11 @@ from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training import checkpoint, processes
 from plexgrad.training.analog import Analog, AnalogState, resolved
-from plexgrad.training.arguments import as_key, refuse_mismatch
+from plexgrad.training.arguments import (
+    refuse_mismatch,
+    refuse_no_dataset,
+    refuse_other_types,
+)
 from plexgrad.training.checkpoint import CHECKPOINT
 from plexgrad.training.devices import Shard
 from plexgrad.training.discrete import NEVER, State
@@ -96,13 +101,18 @@ def train(
     Raises ValueError for arguments that cannot work together, TypeError if the chip
     cannot answer the estimator, KeyboardInterrupt (after saving) when interrupted.
     """
-    clock = clock or Clock()
+    clock = Clock() if clock is None else clock
+    if not isinstance(chip, AbstractTrainable):
+        raise TypeError(
+            "chip must be one that can be trained, such as Simulated(net), "
+            f"got {chip!r}"
+        )
+    refuse_no_dataset(data)
+    refuse_other_types(estimator, clock, out, watch)
     filters, estimator = resolved(dynamics, estimator, clock)
     slots = int_at_least("slots", slots, clock.tau_theta, MAX_SLOTS)
     positive_int("seeds", seeds)
     positive("checkpoint_s", checkpoint_s)
-    if not isinstance(chip, AbstractTrainable):
-        raise TypeError(f"chip must be one that can be trained, got {chip!r}")
     chip.refuse_foreign(estimator)
     refuse_mismatch(chip, data)
     if not isinstance(points, Sequence):

@@ -26,11 +26,12 @@ from jaxtyping import Array, Key
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.contracts import AbstractTrainable
+from plexgrad.core.keys import as_key
 from plexgrad.core.validate import at_least, int_at_least
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.training.amplitude_scan import Scan, roughness, scanned
-from plexgrad.training.arguments import as_key, refuse_mismatch
+from plexgrad.training.arguments import refuse_mismatch
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.pilot import CHECKED, SEGMENTS, descend, proven

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from plexgrad.core.clock import Clock
+from plexgrad.core.keys import as_key
 from plexgrad.core.validate import int_at_least, positive
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
@@ -35,7 +36,6 @@ from plexgrad.lab.calibrate.rates import Rates, rated
 from plexgrad.lab.device import Device
 from plexgrad.lab.samples import Samples, refuse_mismatch
 from plexgrad.lab.windows import Batches
-from plexgrad.training.arguments import as_key
 from plexgrad.training.discrete import Keys
 from plexgrad.training.order import Order
 from plexgrad.training.recommendation import Recommendation

@@ -1,4 +1,4 @@
-"""`python -m plexgrad.cli`, the same as `plexgrad`."""
+"""`python -m plexgrad`, the same as `plexgrad`."""
 
 from plexgrad.cli import main
 
