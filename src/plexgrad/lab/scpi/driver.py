@@ -2,8 +2,8 @@
 
 `scpi://HOST:PORT` goes by PyVISA-py, or by a plain socket with `?via=socket`. Every
 call is one message that ends with SYST:ERR?, so that a refusal is told at once; only
-an instrument that is gone costs a time-out. A time-out ends the connection, so that a
-late answer is never taken for another one; the next call connects again.
+an instrument that is gone costs a time-out, which ends the connection; the next call
+connects again. How answers find their questions stands in `dialogue`.
 """
 
 import json
@@ -27,11 +27,12 @@ from plexgrad.lab.device import (
 )
 from plexgrad.lab.emulated import EmulatedMLP
 from plexgrad.lab.perturbations import Codes, Perturbations, Update
+from plexgrad.lab.scpi.dialogue import ECHOES, Dialogue
 from plexgrad.lab.scpi.instrument import Instrument
-from plexgrad.lab.scpi.parser import message
+from plexgrad.lab.scpi.parser import Units
 from plexgrad.lab.scpi.requests import numbers, query, same
 from plexgrad.lab.scpi.session import POWER_ON
-from plexgrad.lab.scpi.syntax import Item, ScpiError, block
+from plexgrad.lab.scpi.syntax import Item, block
 from plexgrad.lab.scpi.visa import VisaLine
 from plexgrad.lab.transports.in_process import InProcess
 from plexgrad.lab.transports.tcp import TCP, host_and_port
@@ -49,8 +50,9 @@ class ScpiDevice:
     def __init__(self, line: Line, timeout_s: float | int = 2.0) -> None:
         self.line, self.timeout_s = line, timeout_s
         self.link = LinkCounts()
+        self.dialogue = Dialogue(line, self.link, timeout_s)
         self._known: tuple[Identity, Capabilities] | None = None
-        self._up = self._clear = False
+        self._name, self._clear = "", False
         self._shown, self._repeats = Shown(), 1
 
     @classmethod
@@ -82,16 +84,15 @@ class ScpiDevice:
 
     def open(self) -> None:
         """Connect, and ask who is there. Raises LinkLost if nobody is."""
-        if not self._up:
+        if not self.dialogue.up:
             self._connect()
 
     def close(self) -> None:
         """Hang up."""
-        self.line.close()
-        self._up = False
+        self.dialogue.close()
 
     def identify(self) -> Identity:
-        if not self._up:
+        if not self.dialogue.up:
             self._connect()
         return self._known[0] if self._known else Identity("", "", "")
 
@@ -141,7 +142,7 @@ class ScpiDevice:
         want: str,
         repeats: int,
     ) -> Measurement:
-        if not self._up:
+        if not self.dialogue.up:
             self._connect(again=True)
         can = self.capabilities
         if isinstance(what, Codes) and want == "outputs":
@@ -201,13 +202,12 @@ class ScpiDevice:
 
     def _call(self, units: list[bytes], longer: float = 0.0) -> list[list[Item]]:
         """The answers to the units of a message. Raises what the instrument says."""
-        if not self._up:
+        if not self.dialogue.up:
             self._connect(again=True)
         self.link.calls += 1
         began = time.monotonic()
-        first = b"*CLS;:" if self._clear else b""
-        whole = first + b";:".join([*units, b"SYST:ERR?"])
-        *answers, last = self._exchange(whole, longer)
+        first = [b"*CLS"] if self._clear else []
+        *answers, last = self.dialogue.ask([*first, *units, b"SYST:ERR?"], longer)
         self.link.busy_s += time.monotonic() - began
         number, words = str(last[0]), " ".join(map(str, last[1:]))
         if not number.lstrip("+-").isdigit():
@@ -215,6 +215,7 @@ class ScpiDevice:
             raise LinkLost(f"SYST:ERR? must answer a number, got {number:.40}")
         self._clear = int(number) != 0
         if not self._clear:
+            self._check_count(units, answers)
             return answers
         said = f"the instrument says {number}: {words}"
         if number == "-315":
@@ -223,58 +224,48 @@ class ScpiDevice:
             raise RuntimeError(said)
         raise Refused(said)
 
+    def _check_count(self, units: list[bytes], answers: list[list[Item]]) -> None:
+        """Hang up unless every query has one answer."""
+        asked = sum(unit.partition(b" ")[0].endswith(b"?") for unit in units)
+        if len(answers) != asked:
+            self.close()
+            raise LinkLost(f"{asked} queries must be answered, got {len(answers)}")
+
     def _connect(self, again: bool = False) -> None:
         """Connect and look who is there.
 
         `again` is for a call in the middle of work: it raises Restarted if the
         instrument was without power since.
         """
-        if self._known is not None:
+        before, talk = self._known, self.dialogue
+        if before is not None:
             self.link.reconnects += 1
-        self.line.open()
-        self._up, self._shown, self._repeats = True, Shown(), 1
-        who = self._text(b"*IDN?").split(",")
-        events = self._text(b"*ESR?")
-        self._clear = True
-        (found,) = self._call([b"SYST:CAP?"])
-        if not found or not isinstance(found[0], bytes):
-            raise LinkLost(f"SYST:CAP? must answer a block, got {found!r:.60}")
-        can = replace(Capabilities.from_json(json.loads(found[0])), autonomous=False)
-        before = self._known
-        self._known = Identity(*(each.strip() for each in [*who, "", "", ""][:4])), can
-        lost = events.isdigit() and bool(int(events) & POWER_ON)
+        talk.open()
+        self._shown, self._repeats, self._clear = Shown(), 1, True
+        name = talk.name(self._name)
+        if name != self._name:
+            talk.echo = ""
+        asked = [b"*ESR?", b"SYST:CAP?", b"SYST:ERR?"]
+        events, (told, *_), _ = talk.ask(asked, fits=_tells_capabilities)
+        data = json.loads(told)
+        talk.echo = data["echo"] if data.get("echo") in ECHOES else ""
+        can = replace(Capabilities.from_json(data), autonomous=False)
+        who = [each.strip() for each in [*name.split(","), "", "", ""][:4]]
+        self._name, self._known = name, (Identity(*who), can)
+        event = str(events[0])
+        lost = event.isdigit() and bool(int(event) & POWER_ON)
         if again and before is not None and lost:
             raise Restarted(f"{self._known[0]} was without power")
 
-    def _text(self, asked: bytes) -> str:
-        """The answer to a query, as it is."""
-        return self._heard(asked, text=True).decode("latin-1").strip()
 
-    def _exchange(self, asked: bytes, longer: float) -> list[list[Item]]:
-        try:
-            found = message(self._heard(asked, longer))
-        except ScpiError as error:
-            self.close()
-            raise LinkLost(f"the answer must be a message: {error}") from error
-        return found[0] if found else []
-
-    def _heard(self, asked: bytes, longer: float = 0.0, text: bool = False) -> bytes:
-        """The bytes of an answer. Raises LinkLost, and hangs up, if there is none."""
-        patience = self.timeout_s + longer
-        until, heard = time.monotonic() + patience, b""
-        try:
-            self.line.send(asked + b"\n")
-            self.link.bytes_out += len(asked) + 1
-            while data := self.line.receive(max(until - time.monotonic(), 1e-3)):
-                self.link.bytes_in += len(data)
-                heard += data
-                if heard.endswith(b"\n") and (text or message(heard) is not None):
-                    return heard
-        except LinkLost:
-            self.close()
-            raise
-        self.close()
-        raise LinkLost(f"{self.line.url} must answer within {patience:g} s")
+def _tells_capabilities(found: Units) -> bool:
+    """Whether these are the answers to *ESR?, SYST:CAP? and SYST:ERR?."""
+    if len(found) != 3 or not isinstance(found[1][0], bytes):
+        return False
+    try:
+        return isinstance(json.loads(found[1][0]), dict)
+    except ValueError:
+        return False
 
 
 class VisaDevice(ScpiDevice):
