@@ -9,6 +9,7 @@ import optax
 import pytest
 
 import plexgrad as pg
+from plexgrad.training import programs
 from plexgrad.training import run as run_module
 
 from .helpers import CHIP, XOR, close_finals, run_of, same_record, trained, xor
@@ -124,6 +125,7 @@ def test_nothing_compiles_after_the_first_point(caplog):
         found = [r for r in caplog.records if r.message.startswith("Compiling")]
         counts.append((glance.slot, len(found)))
 
+    programs.forget()
     with jax.log_compiles(), caplog.at_level(logging.WARNING):
         trained(slots=20_000, points=5, angles=True, watch=watch)
     compiled = dict(counts)

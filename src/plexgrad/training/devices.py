@@ -20,6 +20,7 @@ from plexgrad.core.validate import one_of
 from plexgrad.training.discrete import SLOTS
 from plexgrad.training.plan import Plan
 from plexgrad.training.processes import fetch
+from plexgrad.training.programs import kept
 
 SEEDS = "seeds"
 
@@ -145,7 +146,18 @@ class Split:
         """`function` of one seed, over all of them, on all devices.
 
         Its first `mapped` arguments have a leading axis of seeds; `shared` more do not.
+        Compiled programs of an equal function are used again (see `programs`).
         """
+        parts = function, mapped, shared, donate, self._place
+        return kept(parts, lambda: self._over_seeds(function, mapped, shared, donate))
+
+    @property
+    def _place(self) -> Any:
+        return None if self.used == 1 else self.mesh
+
+    def _over_seeds(
+        self, function: Callable, mapped: int, shared: int, donate: bool
+    ) -> Any:
         many = jax.vmap(function, in_axes=(0,) * mapped + (None,) * shared)
         if self.used > 1:
             dealt, same = PartitionSpec(SEEDS), PartitionSpec()
@@ -158,11 +170,13 @@ class Split:
             )
         return jax.jit(many, donate_argnums=(0,) if donate else ())
 
-    def dealt(self, make: Callable[[], PyTree]) -> PyTree:
+    def dealt(self, make: Callable, *arguments: Any) -> PyTree:
         """What `make` makes, jitted, with its leading axis of seeds dealt out."""
-        if self.used == 1:
-            return jax.jit(make)()
-        return jax.jit(make, out_shardings=self._sharding(SEEDS))()
+        place: dict[str, Any] = {}
+        if self.used > 1:
+            place["out_shardings"] = self._sharding(SEEDS)
+        parts = "dealt", make, self._place
+        return kept(parts, lambda: jax.jit(make, **place))(*arguments)
 
     def same(self, tree: PyTree) -> PyTree:
         """A tree of host arrays with a copy on every device."""
@@ -187,30 +201,21 @@ class Split:
     def _sharding(self, *axes: str) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec(*axes))
 
-    @cached_property
+    @property
     def _sums(self) -> Any:
         """A compiled checksum of every worker's own copy of a tree."""
 
-        def words(tree: PyTree) -> Iterator[UInt32[Array, ""]]:
-            for leaf in jax.tree.leaves(tree):
-                bits = leaf.astype(jnp.float32).view(jnp.uint32)
-                place = jnp.arange(bits.size, dtype=jnp.uint32)
-                odd = 2 * place.reshape(bits.shape) + 1
-                yield jnp.sum(bits * odd, dtype=jnp.uint32)
-
-        def sums(tree: PyTree) -> UInt32[Array, "1 1 leaves"]:
-            return jnp.stack(list(words(tree)))[None, None]
-
-        each = PartitionSpec(SEEDS, SLOTS)
-        return jax.jit(
-            jax.shard_map(
-                sums,
+        def make() -> Any:
+            many = jax.shard_map(
+                _sums,
                 mesh=self.mesh,
                 in_specs=PartitionSpec(SEEDS),
-                out_specs=each,
+                out_specs=PartitionSpec(SEEDS, SLOTS),
                 check_vma=False,
             )
-        )
+            return jax.jit(many)
+
+        return kept(("sums", self._place), make)
 
     def refuse_drift(self, params: PyTree) -> None:
         """Raise RuntimeError unless all that share a seed hold the same parameters.
@@ -226,3 +231,15 @@ class Split:
                 "workers that share a seed must hold the same parameters, but their "
                 "bits differ: do all run the same JAX on the same kind of device?"
             )
+
+
+def _words(tree: PyTree) -> Iterator[UInt32[Array, ""]]:
+    for leaf in jax.tree.leaves(tree):
+        bits = leaf.astype(jnp.float32).view(jnp.uint32)
+        place = jnp.arange(bits.size, dtype=jnp.uint32)
+        odd = 2 * place.reshape(bits.shape) + 1
+        yield jnp.sum(bits * odd, dtype=jnp.uint32)
+
+
+def _sums(tree: PyTree) -> UInt32[Array, "1 1 leaves"]:
+    return jnp.stack(list(_words(tree)))[None, None]

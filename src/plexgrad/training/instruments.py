@@ -4,7 +4,7 @@ Instrumentation of the simulation, taken with the perturbation off or beside the
 never touches the run's state, and none of it counts as the chip's evaluations.
 """
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from plexgrad.training.analog import AnalogLoop
 from plexgrad.training.devices import Split
 from plexgrad.training.discrete import Keys, Loop, window_cosine
 from plexgrad.training.processes import fetch
-from plexgrad.training.scoring import scorer
+from plexgrad.training.scoring import score
 
 TRAIN_SCORED = 5000
 """Training samples, spread evenly, on which the training cost is scored."""
@@ -30,7 +30,7 @@ class Scores:
     """Cost and accuracy of all seeds on the training and the test set."""
 
     def __init__(self, loop: Loop | AnalogLoop, data: Dataset, split: Split) -> None:
-        self.score = split.over_seeds(scorer(loop.chip), 2, 2)
+        self.score = split.over_seeds(partial(score, loop.chip), 2, 2)
         count = len(data.x_train)
         shown = np.linspace(0, count - 1, min(count, TRAIN_SCORED)).round().astype(int)
         self.splits = [
@@ -73,13 +73,7 @@ class Angles:
     @cached_property
     def measure(self) -> Any:
         """The compiled measurement; never compiled where none is wanted."""
-        loop, exact = self.loop, self.exact
-
-        def turned(state: Any, keys: Keys, window: Array, data: tuple) -> Array:
-            if isinstance(loop, AnalogLoop):
-                return loop.cosine(exact, state, window, keys, data)
-            return window_cosine(loop, exact)(state.params, window, keys, data)
-
+        turned = partial(_turned, self.loop, self.exact)
         return self.split.over_seeds(turned, 2, 2)
 
     def __call__(
@@ -90,3 +84,16 @@ class Angles:
             return np.full(len(keys.code), np.nan, np.float32)
         window = np.uint32(done // self.loop.plan.per_window)
         return fetch(self.measure(state, keys, window, data))
+
+
+def _turned(
+    loop: Loop | AnalogLoop,
+    exact: Loop,
+    state: Any,
+    keys: Keys,
+    window: Array,
+    data: tuple,
+) -> Array:
+    if isinstance(loop, AnalogLoop):
+        return loop.cosine(exact, state, window, keys, data)
+    return window_cosine(loop, exact)(state.params, window, keys, data)

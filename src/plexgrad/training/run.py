@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -127,13 +127,11 @@ class Run:
     def keys(self) -> Keys:
         """The keys of every seed, whatever their number."""
 
-        return self.split.dealt(self.named)
+        return self.split.dealt(partial(_keys, self.seeds), self.key)
 
     def named(self) -> Keys:
         """The keys of every seed, on every process alike."""
-        number = jnp.arange(self.seeds, dtype=jnp.uint32)
-        each = jax.vmap(lambda n: jax.random.fold_in(self.key, n))(number)
-        return jax.vmap(Keys.split)(each)
+        return _keys(self.seeds, self.key)
 
     def over_seeds(
         self, function: Callable, mapped: int, shared: int, donate: bool = False
@@ -293,3 +291,9 @@ def _refuse_other_plan(file: Path, found: int, chunk: int) -> None:
         raise ValueError(
             f"{file} must count chunks of {chunk} slots to be resumed here, got {found}"
         )
+
+
+def _keys(seeds: int, key: Key[Array, ""]) -> Keys:
+    number = jnp.arange(seeds, dtype=jnp.uint32)
+    each = jax.vmap(lambda n: jax.random.fold_in(key, n))(number)
+    return jax.vmap(Keys.split)(each)
