@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw_study
 from plexgrad.cli.screen import PLAIN_S
+from plexgrad.core.signals import heard
 from plexgrad.core.study_result import Scale, StudyResult
 from plexgrad.core.validate import one_of
 from plexgrad.report import study_lines, write_golden, write_index
@@ -112,7 +114,7 @@ def study(
     except KeyboardInterrupt:
         again = f"{command} --out {folder}"
         screen.console.print(f"done cells are saved; go on with: {again}", style="bold")
-        raise typer.Exit(130) from None
+        raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
     draw_study(result, folder, as_json)
     if golden is not None:
         write_golden(result, golden)

@@ -114,6 +114,9 @@ class Way(abc.ABC):
     def flush(self) -> None:  # noqa: B027
         """Send what waits: the device then holds all that was learnt."""
 
+    def believe(self) -> None:  # noqa: B027
+        """Add what waits to the shadow alone: the device cannot be reached."""
+
     def state(self) -> Any:
         """What the rule remembers."""
         return ()
@@ -144,8 +147,13 @@ class OnDevice(Way):
         return -rates * shrink / (clock.tau_theta * code.power(self.layout))
 
     def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
-        shown = self.samples.shown(index)
-        found = self.bench.step(self._pending, self._codes(piece), shown)
+        shown, made = self.samples.shown(index), self.bench.made
+        try:
+            found = self.bench.step(self._pending, self._codes(piece), shown)
+        except BaseException:
+            if self.bench.made > made:  # it was made, only the answer is no good
+                self._pending = None
+            raise
         self._pending = None
         return self.samples.costs(found)
 
@@ -158,6 +166,11 @@ class OnDevice(Way):
     def flush(self) -> None:
         if self._pending is not None:
             self.bench.update(self._pending)
+            self._pending = None
+
+    def believe(self) -> None:
+        if self._pending is not None:
+            self.bench.believe(self._pending)
             self._pending = None
 
 
@@ -185,13 +198,15 @@ class OnHost(Way):
 
     def _learn(self, number: int, signal: np.ndarray) -> None:
         can, start = self.bench.can, jnp.uint32(number * self.clock.tau_theta)
-        theta, self._state = self._step(
+        theta, state = self._step(
             jnp.asarray(self.bench.shadow), self.state(), jnp.asarray(signal), start
         )
         # Room for the perturbation: a pattern that is cut off at a rail misleads.
         room = np.float32(self.estimator.code.amplitude)
         room = np.where(can.high - can.low > 4 * room, room, np.float32(0))
         self.bench.write(np.clip(np.asarray(theta), can.low + room, can.high - room))
+        # After the write: an error in it must leave what belongs together.
+        self._state = state
 
     @cached_property
     def _step(self) -> Callable[[Array, Any, Array, Array], tuple[Array, Any]]:

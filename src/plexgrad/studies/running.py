@@ -17,7 +17,7 @@ from plexgrad.core.record import versions
 from plexgrad.core.study_result import Scale, StudyResult
 from plexgrad.core.validate import one_of
 from plexgrad.studies.study import SCALES, AbstractStudy, Case, Desk
-from plexgrad.training.train import machine
+from plexgrad.training.recorded import machine
 
 FORMAT = 1
 
