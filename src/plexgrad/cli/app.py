@@ -10,7 +10,17 @@ import typer
 from typer.core import TyperGroup
 
 from plexgrad import __version__
-from plexgrad.cli import chip, data, doctor, report, study, time, train, tune
+from plexgrad.cli import (
+    chip,
+    compile_cache,
+    data,
+    doctor,
+    report,
+    study,
+    time,
+    train,
+    tune,
+)
 from plexgrad.cli.ends import (
     ASKED_WRONGLY,
     AT_ONCE,
@@ -67,8 +77,14 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
+    kept: bool = typer.Option(
+        True,
+        " /--no-cache",
+        help="Compile all programs anew, and keep none for the next start.",
+        show_default=False,
+    ),
 ) -> None:
-    pass
+    compile_cache.use(kept)
 
 
 def main() -> None:

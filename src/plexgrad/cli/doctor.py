@@ -7,6 +7,7 @@ import jax
 import typer
 
 from plexgrad import chips, codes, data, estimators, nets
+from plexgrad.cli import compile_cache
 from plexgrad.cli.options import starting_spec, use_devices
 from plexgrad.cli.screen import show
 from plexgrad.core.clock import Clock
@@ -41,6 +42,7 @@ def doctor(
         "versions": versions(),
         "cores": os.cpu_count(),
         "devices": [str(device) for device in jax.devices()],
+        "compiled programs": compile_cache.told(),
         "data": {name: _where(name) for name in data.names()},
     }
     if speed:
