@@ -1,6 +1,7 @@
 """`plexgrad doctor`: what this machine has, and how fast it simulates."""
 
 import os
+import shlex
 from typing import Annotated, Any
 
 import jax
@@ -58,7 +59,7 @@ def _where(name: str) -> str:
         missing = data.source(name).missing(None)
     except (ValueError, OSError) as error:
         return f"unreadable: {error}"
-    return f"missing; plexgrad data fetch {name}" if missing else "here"
+    return f"missing; plexgrad data fetch {shlex.quote(name)}" if missing else "here"
 
 
 def _speed(task: str, sizes: list[int], seeds: int) -> float:

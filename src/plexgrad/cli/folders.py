@@ -1,5 +1,6 @@
 """Folders of runs: one for each, claimed before anything else is done."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ def run_folder(out: Path | None, usual: Path, again: str) -> Iterator[Path]:
     `out` holds a run, and Taken if another process is at it.
     """
     with claimed_free(usual) if out is None else claimed(out) as folder:
-        refuse_taken(folder, again.format(folder=folder))
+        refuse_taken(folder, again.format(folder=shlex.quote(str(folder))))
         yield folder
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,14 +106,14 @@ def study(
     use_devices(devices)
     if data is not None:
         os.environ["PLEXGRAD_DATA"] = str(data)
-    command = f"plexgrad study {name} --scale {scale}"
+    command = shlex.join(["plexgrad", "study", name, "--scale", scale])
     screen = _Screen(name, quiet)
     screen.console.print(f"{scale}: {_cost(_costs(found)[size])}", soft_wrap=True)
     try:
         with screen:
             result = run_study(found, size, folder, fresh, screen, command)
     except KeyboardInterrupt:
-        again = f"{command} --out {folder}"
+        again = f"{command} --out {shlex.quote(str(folder))}"
         screen.console.print(f"done cells are saved; go on with: {again}", style="bold")
         raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
     draw_study(result, folder, as_json)

@@ -1,5 +1,6 @@
 """`plexgrad train`: one run from a task, a file, a record, or a checkpoint."""
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -258,7 +259,10 @@ def train(
 
     with held:
         settings, place = processes.by_first(resolved)
-        folder, again = Path(place), f"plexgrad train --resume {place}"
+        folder, again = (
+            Path(place),
+            shlex.join(["plexgrad", "train", "--resume", place]),
+        )
         where = None if data is None else str(data)
         arguments = build(settings, where, shard=shard, loop=loop)
         if explain_:
