@@ -24,7 +24,7 @@ from plexgrad.lab.perturbations import (
     Perturbations,
     Update,
 )
-from plexgrad.lab.serving_limits import SHOWINGS, most
+from plexgrad.lab.serving_limits import SHOWN, most
 
 
 class Command(IntEnum):
@@ -189,7 +189,7 @@ def read_shown(reader: Reader) -> Shown:
         return Shown(reader.array(), reader.array())
     handle = reader.text()
     runs, groups, batch = reader.take(_HELD)
-    most("groups times batch", groups * batch, SHOWINGS)
+    most("groups times batch", groups * batch, SHOWN)
     kept = reader.array()
     if kept is None or kept.shape != (groups, 1 if runs else batch):
         found = None if kept is None else kept.shape

@@ -42,6 +42,9 @@ from plexgrad.lab.transports.transport import AbstractTransport, parts
 IDLE_S = 30.0
 """A host that was silent for so long has gone, as far as the server knows."""
 
+STRANGER_BYTES = 1 << 16
+"""A longer message of somebody who has not the device is not looked at."""
+
 _COUNT = itertools.count()
 
 WAITING = 8
@@ -245,6 +248,8 @@ class ZMQListener:
         if said is None or more or not self._let_in(who, said):
             return
         hear, _ = self._lines[who]
+        if len(said) > STRANGER_BYTES and stranger_s(hear) > 0:
+            return
         self._lines[who] = hear, time.monotonic()
         try:
             for part in answers(hear, said.bytes):
