@@ -12,6 +12,7 @@ from plexgrad import lab
 from plexgrad.core.layout import Layout
 from plexgrad.core.record import Record
 from plexgrad.lab.bench import Worn
+from plexgrad.lab.doubts import IN_A_ROW
 from plexgrad.lab.remote import Remote
 from plexgrad.lab.server import Served
 from plexgrad.lab.transports.faulty import Faulty
@@ -231,15 +232,18 @@ def test_a_broken_chip_is_reported_as_diverged():
 
     def broken(*args, **more):
         found = measure(*args, **more)
-        if found.cost is not None and device.broken:
+        if device.broken:
             found.cost[-1] = np.nan
-        device.broken = len(found.cost) > 1
+        device.broken |= len(found.cost) > 1
         return found
 
     device.broken, device.measure = False, broken
-    record = run(device)
+    said = []
+    record = run(device, tell=said.append)
     assert record.status == "diverged"
     assert record.diverged == {"0": 5}
+    assert record.extra["lab"]["skipped"] == IN_A_ROW
+    assert any("window 1 was skipped" in words for words in said)
 
 
 def test_a_chip_that_gives_outputs_gets_its_cost_from_the_host():

@@ -23,6 +23,14 @@ COST = "cost"
 """The task in the record of a device that gives its own cost."""
 
 
+READINGS = ("repeats", "average", "step_limit", "share")
+"""Options of a run on a device that its spec holds as they were given."""
+
+
+READINGS = ("repeats", "average", "step_limit", "share")
+"""Options of a run on a device that its spec holds as they were given."""
+
+
 def several(urls: str) -> list[str]:
     """The URLs of a list joined by commas; a comma within one is followed by none."""
     return re.split(r",(?=[A-Za-z][\w.+-]*:)", urls)
@@ -163,7 +171,8 @@ def again(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `host.train` from the spec of a run on a device."""
     built = _built({**spec, **SHELL})
     kept = ("data", "estimator", "rule", "clock", "slots", "batch", "key", "sampling")
-    return {name: built[name] for name in (*kept, "points", "cost", "crossing")}
+    found = {name: built[name] for name in (*kept, "points", "cost", "crossing")}
+    return found | {name: spec[name] for name in READINGS if name in spec}
 
 
 SHELL = {"chip": {"kind": "Simulated", "net": {"kind": "MLP", "sizes": [1, 1]}}}

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -94,8 +93,7 @@ def start(words: Sequence[str], folder: Path) -> int:
     panel(run, lambda: child.poll() is None).run()
     status = _ended(child, run)
     if status is None:
-        words = shlex.join(["plexgrad", "chip", "watch", str(folder)])
-        typer.echo(f"the run goes on; see it with: {words}")
+        typer.echo(f"the run goes on; see it with: plexgrad chip watch {folder}")
         return 0
     typer.echo((folder / LOG).read_text(), nl=False)
     return status

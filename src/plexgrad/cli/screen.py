@@ -1,9 +1,9 @@
 """What a run looks like in a terminal: a bar, the time left, cost and accuracy."""
 
 import json
+import signal
 import time
-from contextlib import suppress
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from plexgrad.core.words import plain
 from plexgrad.training.progress import Progress as Glance
 
 PLAIN_S = 5.0
@@ -26,7 +25,7 @@ PLAIN_S = 5.0
 
 
 class Screen:
-    """A watcher that draws."""
+    """A watcher that draws, and turns Ctrl-C into a stop between two calls."""
 
     def __init__(self, quiet: bool) -> None:
         self.console = Console(stderr=True, quiet=quiet)
@@ -42,9 +41,11 @@ class Screen:
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
+        self.stop = self.at_once = False
         self.printed = 0.0
 
     def __enter__(self) -> "Screen":
+        self.before = signal.signal(signal.SIGINT, self._interrupted)
         self.bar.start()
         return self
 
@@ -54,16 +55,18 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with suppress(OSError):  # a terminal that is gone
-            self.bar.stop()
+        self.bar.stop()
+        signal.signal(signal.SIGINT, self.before)
 
-    def say(self, text: str, **style: Any) -> None:
-        """A line of text, whatever is in it; nothing where the terminal is gone."""
-        with suppress(OSError):
-            self.console.print(plain(text), markup=False, soft_wrap=True, **style)
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
+        if self.stop:
+            self.at_once = True
+            raise KeyboardInterrupt
+        self.stop = True
+        self.console.print("stopping at the next safe point (Ctrl-C again: at once)")
 
     def __call__(self, glance: Glance) -> None:
-        """Show a glance."""
+        """Show a glance. Raises KeyboardInterrupt once a stop was asked for."""
         news = _news(glance)
         if glance.phase not in self.tasks:
             self.tasks[glance.phase] = self.bar.add_task(
@@ -76,6 +79,8 @@ class Screen:
             share = 100 * glance.slot / max(1, glance.slots)
             self.console.print(f"{glance.phase:<15} {share:3.0f} %  {news}")
             self.printed = time.monotonic()
+        if self.stop:
+            raise KeyboardInterrupt
 
 
 def _news(glance: Glance) -> str:

@@ -1,7 +1,6 @@
 """`plexgrad tune`: measure a chip, and say how it should be trained."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -137,7 +136,7 @@ def command(
     words += ["--amplitude", f"{found.amplitude:.3g}"]
     words += ["--tau-theta", str(found.tau_theta)]
     words += ["--rule", found.rule, "--eta", f"{found.eta:.3g}"]
-    return shlex.join(words)
+    return " ".join(words)
 
 
 def _print(found: Recommendation, command: str, plot: Path) -> None:

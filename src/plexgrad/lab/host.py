@@ -6,7 +6,6 @@ same key, so an ideal device ends where the simulated chip ends, up to rounding.
 
 import platform
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ import numpy as np
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.keys import as_key
 from plexgrad.core.record import Record, versions
-from plexgrad.core.signals import listening
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
-from plexgrad.lab import saved
-from plexgrad.lab.device import Device
+from plexgrad.lab import saved, shares
+from plexgrad.lab.bench import Worn
+from plexgrad.lab.device import Device, LinkLost
+from plexgrad.lab.doubts import Doubts
 from plexgrad.lab.forecast import Foresee
 from plexgrad.lab.loop import Loop
 from plexgrad.lab.notes import warn
@@ -35,12 +35,11 @@ from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training import checkpoint
 from plexgrad.training.arguments import refuse_no_dataset, refuse_other_types
 from plexgrad.training.discrete import Keys
-from plexgrad.training.ending import Ending, Stop, save_record
-from plexgrad.training.history import METRICS
 from plexgrad.training.live import Live
 from plexgrad.training.order import Order
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import rule_spec
+from plexgrad.training.train import METRICS
 
 
 def train(
@@ -63,11 +62,14 @@ def train(
     checkpoint_s: float | int = 10.0,
     patience_s: float | int = 30.0,
     watch: Watcher | None = None,
-    stop: Stop | None = None,
     tell: Tell | None = None,
     transient: Transient = (),
     ready: Callable[[AnyBench], object] | None = None,
     foresee: Foresee | None = None,
+    repeats: int = 1,
+    average: str = "mean",
+    step_limit: float | int | None = None,
+    share: bool | None = None,
     url: str = "",
 ) -> Record:
     """Train a device by perturbation, and record it; see `plexgrad.train`.
@@ -84,22 +86,25 @@ def train(
     or None for the range that the device declares. `crossing` is a way of `lab.ways`,
     or "auto": the one that sends least.
 
+    Every row is measured `repeats` times, and their "mean" or "median" is the cost, as
+    `average` says. Readings that cannot be believed are measured again, else their
+    window is skipped, and `tell` hears of it, or a warning does; `step_limit` cuts what
+    one slot does to the parameters to so many times the usual (None: 10, or 100 where
+    samples are shown; 0: no limit): see `lab.doubts`. With `share`, amplitude and step
+    are shares of each group's range; it must be said where units differ.
+
     With `out`, the folder gets `record.json` and, every `checkpoint_s` seconds, a
     checkpoint with the parameters read back from the device; `resume=True` goes on from
     it, if the device has the same serial number. The folder also gets the live record
     of `training.live`, by which the run can be watched, paused and stopped. A link or
     device that is lost is waited for `patience_s`; `transient` names errors of a driver
-    that mean so, beside those of `lab.transient`.
-
-    A stop that is asked for in the folder, or by `watch` or `stop` as of `train`, ends
-    the run between two windows with all updates applied; its record has the status
-    "stopped". Ctrl-C, SIGTERM and SIGHUP do the same, and are then raised. Whatever
-    ends it, the perturbation is off, the parameters are at rest, and what there is is
-    saved.
+    that mean so, beside those of `lab.transient`. Ctrl-C, or a stop that is asked for
+    in the folder, ends it between two windows with all updates applied.
 
     Raises ValueError for what cannot work together or is beyond the device's limits,
-    LinkLost if it does not come back, Worn at its endurance, KeyboardInterrupt when
-    interrupted, and what a driver raises, all after saving.
+    NothingRead if no window could be learnt from,
+    LinkLost if it does not come back and Worn at its endurance (both after saving),
+    KeyboardInterrupt after saving when interrupted.
     """
     clock = Clock() if clock is None else clock
     if data is not None:
@@ -121,16 +126,13 @@ def train(
     points = [int_at_least("points", point, 0, slots) for point in points]
     key = as_key(key)
     keys = Keys.split(jax.random.fold_in(key, 0))
-    ending = Ending(watch, stop)
-    with ExitStack() as stack:
-        stack.enter_context(listening())
-        bench = stack.enter_context(
-            bench_of(device, patience_s, tell or warn, transient)
-        )
+    with bench_of(device, patience_s, tell or warn, transient) as bench:
         if ready is not None:
             ready(bench)
         refuse_mismatch(bench, data)
-        made = chosen(crossing, bench, estimator, rule)
+        shares.refuse_unclear(bench, share)
+        made = chosen(crossing, bench, estimator, rule, bool(share))
+        doubts = Doubts(bench, data is not None, step_limit)
         batches, sampling = batches_of(bench, data, batch, sampling, keys)
         spec = {
             "task": dict(data.spec) if data else {"name": "cost"},
@@ -152,12 +154,18 @@ def train(
             "key": [int(word) for word in np.asarray(jax.random.key_data(key))],
             "crossing": made.name,
             "cost": cost,
+            "repeats": repeats,
+            "average": average,
+            "step_limit": doubts.limit.told,
+            "share": bool(share),
         }
         folder = None if out is None else Path(out)
-        stack.enter_context(saved.begun(folder, spec, resume, ending))
-        samples = Samples(bench, data, cost)
+        if folder is not None:
+            saved.claim(folder, _empty(spec, "running"), resume)
+        samples = Samples(bench, data, cost, repeats, average)
         updates = clock.updates(slots)
-        way = made(bench, samples, batches, estimator, rule, clock, keys, updates)
+        given = bench, samples, batches, estimator, rule, clock, keys, updates
+        way = made(*given, doubts, bool(share))
         course = saved.Course()
         if resume and folder is not None and checkpoint.exists(folder):
             theta, state, course = saved.load(
@@ -169,29 +177,32 @@ def train(
         else:
             begin(bench, start, keys)
         course.spec = spec
-        bench.check_amplitude(float(estimator.code.amplitude))
+        shares.check_amplitude(bench, float(estimator.code.amplitude), bool(share))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
-        due, look = sorted(set(points)), (ending, live, foresee)
+        due, look = sorted(set(points)), (watch, live, foresee)
         loop = Loop(way, course, due, folder, checkpoint_s, *look)
         return _recorded(spec, loop, data)
 
 
 def _recorded(spec: dict[str, Any], loop: Loop, data: Dataset | None) -> Record:
     """Run the loop; its record is saved, and its last word said, however it ends."""
-    ended, folder, ending = "failed", loop.folder, loop.ending
+    ended, folder = "failed", loop.folder
     try:
-        status, diverged = loop.run(spec["slots"])
-        if ending.by:
-            loop.rescue()
-        record = _record(spec, loop, status, diverged, data)
+        if folder is not None and not loop.course.window:
+            loop.save()
+        record = _record(spec, loop, *loop.run(spec["slots"]), data)
         if folder is not None:
-            save_record(lambda: record.save(folder))
-        ended = "failed" if ending.by == "error" else status
+            record.save(folder)
+        ended = record.status
+    except (KeyboardInterrupt, LinkLost, Worn):
+        ended = "stopped"
+        if folder is not None:
+            loop.rescue()
+            _record(spec, loop, ended, {}, data).save(folder)
+        raise
     finally:
         if loop.live is not None:
             loop.live.end(ended)
-    if ending.error is not None:
-        raise ending.error
     return record
 
 
@@ -256,6 +267,10 @@ def _about(spec: dict[str, Any], bench: AnyBench) -> dict[str, Any]:
     }
 
 
+def _empty(spec: dict[str, Any], status: str) -> Record:
+    return Record(spec, {}, {}, {}, {}, versions(), status=status)
+
+
 def _record(
     spec: dict[str, Any],
     loop: Loop,
@@ -277,8 +292,6 @@ def _record(
         extra |= {"classes": list(data.classes), "source": data.source}
     if loop.confusion is not None:
         extra["confusion"] = loop.confusion
-    if loop.ending.by:
-        extra["ended"] = loop.ending.told()
     return Record(
         spec=spec,
         final=final,
@@ -287,7 +300,7 @@ def _record(
             "per_seed": course.evaluations,
             "total": course.evaluations,
             "slots": ends,
-            "updates": course.window,
+            "updates": loop.way.doubts.learnt,
         },
         throughput={
             "evaluations_per_s": course.evaluations / seconds,

@@ -99,7 +99,7 @@ def unread(found: Measurement) -> Bool[np.ndarray, " rows"]:
     """The rows that were not read."""
     arrays = [each for each in (found.cost, found.outputs) if each is not None]
     wrong = [~np.isfinite(each).reshape(len(each), -1) for each in arrays]
-    return np.concatenate(wrong, axis=1).any(axis=1)
+    return np.asarray(np.concatenate(wrong, axis=1).any(axis=1))
 
 
 def patched(before: Measurement, after: Measurement) -> Measurement:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plexgrad.core.validate import one_of
+from plexgrad.core.validate import one_of, positive_int
 from plexgrad.data import Dataset
 from plexgrad.lab.costs import COSTS, per_sample, right
 from plexgrad.lab.device import Measurement, Shown
@@ -17,6 +17,7 @@ from plexgrad.lab.perturbations import Perturbations
 from plexgrad.lab.team import AnyBench
 from plexgrad.training.instruments import TRAIN_SCORED
 
+AVERAGES = ("mean", "median")
 STRIDE = 250
 """Samples scored in one call."""
 
@@ -43,14 +44,22 @@ def refuse_mismatch(bench: AnyBench, data: Dataset | None) -> None:
 
 @dataclass
 class Samples:
-    """The samples of a run on a device. Without data, it shows what it always does."""
+    """The samples of a run on a device. Without data, it shows what it always does.
+
+    Every row of training is measured `repeats` times, and `average` says what is made
+    of them: their "mean", made by the device, or their "median", made here.
+    """
 
     bench: AnyBench
     data: Dataset | None
     cost: str = "mse"
+    repeats: int = 1
+    average: str = "mean"
 
     def __post_init__(self) -> None:
         one_of("cost", self.cost, COSTS)
+        positive_int("repeats", self.repeats)
+        one_of("average", self.average, AVERAGES)
         self.split: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.held: list[str] = []
         if self.data is None:
@@ -80,10 +89,18 @@ class Samples:
         self, what: Perturbations, index: np.ndarray, key: str = "train"
     ) -> np.ndarray:
         """The cost of every row, made by the device or of its outputs."""
+        if self.average == "mean" or self.repeats == 1:
+            return self._measured(what, index, key, self.repeats)
+        turns = [self._measured(what, index, key, 1) for _ in range(self.repeats)]
+        return np.median(turns, axis=0)
+
+    def _measured(
+        self, what: Perturbations, index: np.ndarray, key: str, repeats: int
+    ) -> np.ndarray:
         shown = self.shown(index, key)
         if "cost" in self.bench.can.returns:
-            return self.costs(self.bench.measure(what, shown))
-        found = self.bench.measure(what, shown, "outputs")
+            return self.costs(self.bench.measure(what, shown, "cost", repeats))
+        found = self.bench.measure(what, shown, "outputs", repeats)
         return self._judged(found, index, key).mean(axis=-1)
 
     def costs(self, found: Measurement) -> np.ndarray:

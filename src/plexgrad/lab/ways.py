@@ -7,12 +7,14 @@ r"""How a window of slots is measured and learnt from: what crosses the link dec
 - `codes`: the device makes the patterns; the estimator and the rule run on the host,
   which writes the parameters.
 - `arrays`: the patterns are sent too. Works with every device, code and rule.
+
+What is learnt from is what `lab.doubts` believes.
 """
 
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -26,6 +28,8 @@ from plexgrad.core.clock import Clock
 from plexgrad.core.layout import Layout, add, scale_leaves
 from plexgrad.core.probe import Reading, Slots
 from plexgrad.estimators import WeightPerturbation
+from plexgrad.lab import shares
+from plexgrad.lab.doubts import Doubts
 from plexgrad.lab.perturbations import Codes, Update, rows_of, signal_of
 from plexgrad.lab.samples import Samples
 from plexgrad.lab.team import AnyBench
@@ -40,7 +44,10 @@ MOST_FLOATS = 2**20
 
 @dataclass
 class Way(abc.ABC):
-    """One way to train; `window` measures a window and learns from it."""
+    """One way to train; `window` measures a window and learns from it.
+
+    `share`: amplitude and step are shares of each group's range, see `lab.shares`.
+    """
 
     bench: AnyBench
     samples: Samples
@@ -50,6 +57,8 @@ class Way(abc.ABC):
     clock: Clock
     keys: Keys
     updates: int
+    doubts: Doubts
+    share: bool = False
     evaluations: int = field(default=0, init=False)
 
     name = ""
@@ -75,17 +84,24 @@ class Way(abc.ABC):
         one, other = np.asarray(bits.key_words(self.keys.code)).tolist()
         return one, other
 
-    def window(self, number: int) -> tuple[float, int | None]:
-        """The mean cost in a window, and its first slot that was not finite, if any.
+    @cached_property
+    def amplitude(self) -> np.ndarray:
+        """The code's amplitude in the unit of each parameter (P,), or of all ()."""
+        own = np.float32(self.estimator.code.amplitude)
+        return np.asarray(own * shares.scale_of(self.bench.can) if self.share else own)
 
-        Nothing is learnt from a window with such a slot.
+    def window(self, number: int) -> tuple[float, int | None]:
+        """The mean cost in a window, and the first slot of those at which the run
+        broke, if it did: nothing is learnt from a window that is doubted.
         """
         signals, costs, rest = [], [], 0.0
         extra = self.bench.extra
         for piece in self.windows.pieces(number):
             index = self.batches.indices(self.windows.batches(piece))
-            found = self._measured(piece, index)
-            self.evaluations += len(found)
+            groups = piece.groups if self.samples.split else 1
+            measure = partial(self._measured, piece, index)
+            found, measured = self.doubts.costs(measure, groups)
+            self.evaluations += measured * self.samples.repeats
             reference = piece.reference(self.estimator.reference)
             signal, cost = signal_of(found, reference, piece.groups)
             if not piece.rest and self.estimator.reference == "baseline":
@@ -96,11 +112,11 @@ class Way(abc.ABC):
             signals.append(signal)
         self.evaluations += self.bench.extra - extra
         signal = np.concatenate(signals) if len(signals) > 1 else signals[0]
-        wrong = ~np.isfinite(signal)
-        if wrong.any():
-            first = number * self.clock.tau_theta + int(wrong.argmax())
-            return float(np.mean(costs)), first
-        self._learn(number, signal)
+        taught = self.doubts.taken(signal, number)
+        if taught is None:
+            last = number == self.updates - 1
+            return float(np.mean(costs)), self.doubts.broken(last)
+        self._learn(number, taught)
         return float(np.mean(costs)), None
 
     @abc.abstractmethod
@@ -114,19 +130,28 @@ class Way(abc.ABC):
     def flush(self) -> None:  # noqa: B027
         """Send what waits: the device then holds all that was learnt."""
 
-    def believe(self) -> None:  # noqa: B027
-        """Add what waits to the shadow alone: the device cannot be reached."""
-
     def state(self) -> Any:
+        """What the rule and the doubts remember."""
+        return {"rule": self.rule_state(), "doubts": self.doubts.state()}
+
+    def rule_state(self) -> Any:
         """What the rule remembers."""
         return ()
 
-    def restore(self, state: Any) -> None:  # noqa: B027
-        """Go on with what the rule remembered."""
+    def restore(self, state: Any) -> None:
+        """Go on with what was remembered."""
+        self.doubts.restore(state["doubts"])
+
+    @cached_property
+    def code_amplitude(self) -> float | int:
+        """The amplitude of codes that the device makes: one for all its parameters."""
+        span = shares.even(self.bench.can) if self.share else None
+        own = self.estimator.code.amplitude
+        return own if span is None else own * span
 
     def _codes(self, piece: Piece) -> Codes:
         reference = piece.reference(self.estimator.reference)
-        amplitude, hold = self.estimator.code.amplitude, self.clock.tau_p
+        amplitude, hold = self.code_amplitude, self.clock.tau_p
         return Codes(self.words, piece.start, piece.count, amplitude, reference, hold)
 
 
@@ -147,13 +172,11 @@ class OnDevice(Way):
         return -rates * shrink / (clock.tau_theta * code.power(self.layout))
 
     def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
-        shown, made = self.samples.shown(index), self.bench.made
-        try:
-            found = self.bench.step(self._pending, self._codes(piece), shown)
-        except BaseException:
-            if self.bench.made > made:  # it was made, only the answer is no good
-                self._pending = None
-            raise
+        if self.samples.repeats > 1:
+            self.flush()
+            return self.samples.measure(self._codes(piece), index)
+        shown = self.samples.shown(index)
+        found = self.bench.step(self._pending, self._codes(piece), shown)
         self._pending = None
         return self.samples.costs(found)
 
@@ -168,11 +191,6 @@ class OnDevice(Way):
             self.bench.update(self._pending)
             self._pending = None
 
-    def believe(self) -> None:
-        if self._pending is not None:
-            self.bench.believe(self._pending)
-            self._pending = None
-
 
 class OnHost(Way):
     """`codes`: the device makes patterns, the host does the rest."""
@@ -184,29 +202,39 @@ class OnHost(Way):
     def _optimiser(self) -> Any:
         return build_rule(self.rule, self.updates)
 
-    def state(self) -> Any:
+    @cached_property
+    def scale(self) -> np.ndarray | None:
+        """What a unit of the rule's parameters is in the device's, if not the same."""
+        return shares.scale_of(self.bench.can) if self.share else None
+
+    def seen(self) -> Array:
+        """The parameters as estimator and rule see them."""
+        theta = self.bench.shadow
+        return jnp.asarray(theta if self.scale is None else theta / self.scale)
+
+    def rule_state(self) -> Any:
         if self._state is None:
-            params = self.layout.unflatten(jnp.asarray(self.bench.shadow))
-            self._state = self._optimiser.init(params)
+            self._state = self._optimiser.init(self.layout.unflatten(self.seen()))
         return self._state
 
     def restore(self, state: Any) -> None:
-        self._state = jax.tree.map(jnp.asarray, state)
+        super().restore(state)
+        self._state = jax.tree.map(jnp.asarray, state["rule"])
 
     def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
         return self.samples.measure(self._codes(piece), index)
 
     def _learn(self, number: int, signal: np.ndarray) -> None:
         can, start = self.bench.can, jnp.uint32(number * self.clock.tau_theta)
-        theta, state = self._step(
-            jnp.asarray(self.bench.shadow), self.state(), jnp.asarray(signal), start
+        told, self._state = self._step(
+            self.seen(), self.rule_state(), jnp.asarray(signal), start
         )
+        theta = np.asarray(told)
+        theta = theta if self.scale is None else theta * self.scale
         # Room for the perturbation: a pattern that is cut off at a rail misleads.
-        room = np.float32(self.estimator.code.amplitude)
+        room = self.amplitude
         room = np.where(can.high - can.low > 4 * room, room, np.float32(0))
-        self.bench.write(np.clip(np.asarray(theta), can.low + room, can.high - room))
-        # After the write: an error in it must leave what belongs together.
-        self._state = state
+        self.bench.write(np.clip(theta, can.low + room, can.high - room))
 
     @cached_property
     def _step(self) -> Callable[[Array, Any, Array, Array], tuple[Array, Any]]:
@@ -235,6 +263,7 @@ class ByArrays(OnHost):
 
     def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
         patterns = np.asarray(self._patterns(jnp.uint32(piece.start), piece.count))
+        patterns = patterns if self.scale is None else patterns * self.scale
         reference = piece.reference(self.estimator.reference)
         return self.samples.measure(rows_of(patterns, reference, piece.groups), index)
 
@@ -273,7 +302,11 @@ def linear_rates(rule: Any, updates: int) -> np.ndarray | None:
 
 
 def chosen(
-    wanted: str, bench: AnyBench, estimator: WeightPerturbation, rule: Any
+    wanted: str,
+    bench: AnyBench,
+    estimator: WeightPerturbation,
+    rule: Any,
+    share: bool = False,
 ) -> type:
     """The way that sends least, or the one that is wanted.
 
@@ -286,6 +319,8 @@ def chosen(
         if type(code) is not Rademacher
         else "the device makes no rademacher codes"
         if "rademacher" not in can.makes_codes
+        else "its patterns are one amplitude for all, but shares of different ranges"
+        if share and shares.even(can) is None
         else ""
     )
     reasons["updates"] = reasons["codes"] or (
