@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 
 import plexgrad as pg  # noqa: E402
 from plexgrad.core.layout import Layout  # noqa: E402
-from plexgrad.training.train import machine  # noqa: E402
+from plexgrad.training.recorded import machine  # noqa: E402
 
 TASKS = {
     "xor": {"sizes": [2, 2, 1], "seeds": 1000, "solved": 0.99},

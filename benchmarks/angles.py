@@ -17,7 +17,7 @@ import numpy as np
 
 import plexgrad as pg
 from plexgrad.core.layout import Layout, cosine
-from plexgrad.training.train import machine
+from plexgrad.training.recorded import machine
 
 
 def exact(chip, params, sample):

@@ -22,7 +22,7 @@ from plexgrad.core.files import write_atomically
 from plexgrad.core.record import versions
 from plexgrad.lab import find, loop
 from plexgrad.lab.calibrate.run import Setting, calibrate
-from plexgrad.training.train import machine
+from plexgrad.training.recorded import machine
 
 TUNED, STARTS, AGAIN = 3, 3, 15
 GOAL = 1.25

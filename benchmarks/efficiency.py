@@ -29,7 +29,7 @@ import numpy as np  # noqa: E402
 import plexgrad as pg  # noqa: E402
 from efficiency_rows import TASKS, rows  # noqa: E402
 from plexgrad.core.files import write_atomically  # noqa: E402
-from plexgrad.training.train import machine  # noqa: E402
+from plexgrad.training.recorded import machine  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "efficiency.json"
 POINTS = 60

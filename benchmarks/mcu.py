@@ -31,7 +31,6 @@ from plexgrad.lab import messages
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.device import Autonomy, Shown
 from plexgrad.lab.find import device_at
-from plexgrad.lab.frames import Frame
 from plexgrad.lab.messages import NUMBER, Command
 from plexgrad.lab.perturbations import Codes, Update
 from plexgrad.lab.remote import Remote
@@ -115,7 +114,7 @@ def bare(device: Remote, clock: Clock) -> float:
         what = messages.update(update)
         what += messages.measure(slot(step + 1), shown(step), before=update.codes)
         payload = NUMBER.pack(first + step) + what
-        return b"\0" + Frame(1, session, Command.STEP, payload).encode()
+        return b"\0" + session.frame(1, Command.STEP, payload).encode()
 
     frames: list[bytes] = []
 

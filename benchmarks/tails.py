@@ -29,7 +29,7 @@ import plexgrad as pg  # noqa: E402
 from plexgrad.core.files import write_atomically  # noqa: E402
 from plexgrad.core.layout import Layout  # noqa: E402
 from plexgrad.core.probe import Slots, WeightProbe  # noqa: E402
-from plexgrad.training.train import machine  # noqa: E402
+from plexgrad.training.recorded import machine  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "tails.json"
 CODES = ("Rademacher", "RankOne")

@@ -34,7 +34,7 @@ from plexgrad.chips import (  # noqa: E402
 from plexgrad.core.files import write_atomically  # noqa: E402
 from plexgrad.core.record import versions  # noqa: E402
 from plexgrad.core.spec import to_spec  # noqa: E402
-from plexgrad.training.train import machine  # noqa: E402
+from plexgrad.training.recorded import machine  # noqa: E402
 from plexgrad.training.tune import tune  # noqa: E402
 from tune_grid import Case, evaluations_to_target  # noqa: E402
 

@@ -66,13 +66,41 @@ static void put_identity(void)
     }
     put_words("\",\"serial\":\"");
     put_words(config()->serial);
-    put_words("\",\"firmware\":\"1\"}");
+    put_words("\",\"firmware\":\"2\"}");
 }
 
-void put_hello(u32 session, u32 last)
+/* A word as text, its highest byte first, or its lowest, as it crosses the wire. */
+static void put_hex(u32 word, int wire)
 {
-    put_words("{\"session\":");
-    put_decimal(session);
+    for (int byte = 0; byte < 4; byte++) {
+        u32 value = word >> 8 * (wire ? byte : 3 - byte) & 0xFF;
+        put_byte("0123456789abcdef"[value >> 4]);
+        put_byte("0123456789abcdef"[value & 15]);
+    }
+}
+
+static void put_session(const struct session *session, const u32 *token)
+{
+    put_words("\"frame\":2,\"parts\":true,\"to\":\"");
+    put_hex(token[1], 0);
+    put_hex(token[0], 0);
+    put_words("\",\"session\":\"");
+    put_hex(session->words[0], 1);
+    put_hex(session->words[1], 1);
+    put_words("\"");
+    put_member("room", FRAME_MAX);
+}
+
+void put_hello(const struct session *session, u32 version, const u32 *token, u32 last, u32 made)
+{
+    put_words("{");
+    if (version == 2) {
+        put_session(session, token);
+        put_member("made", made);
+    } else {
+        put_words("\"session\":");
+        put_decimal(session->number);
+    }
     put_member("boot", config()->boot);
     put_member("last", last);
     put_words(",");

@@ -5,9 +5,10 @@
 #include "network.h"
 #include "numbers.h"
 
+/* `mark` tells one set from another if it came in parts. */
 struct set {
     char key[KEY_MAX + 1];
-    u32 count, start;
+    u32 count, start, mark[2];
 };
 
 static u8 store[DATA_MAX] EXTERNAL;
@@ -53,15 +54,15 @@ static i32 value(const struct array *array, u32 place, u32 factor)
     return clipped((i32)found, -1, 1) * most;
 }
 
-static const i8 *keep(u8 *to, const struct array *x, const struct array *y)
+/* Samples of a set of `count` from number `first` on. */
+static void keep(u8 *to, u32 count, u32 first, const struct array *x, const struct array *y)
 {
-    u32 count = x->count / inputs;
-    i16 *target = (i16 *)(to + inputs_size(count));
+    i16 *target = (i16 *)(to + inputs_size(count)) + first * outputs;
+    i8 *input = (i8 *)to + first * inputs;
     for (u32 place = 0; place < x->count; place++)
-        ((i8 *)to)[place] = (i8)value(x, place, 127);
+        input[place] = (i8)value(x, place, 127);
     for (u32 place = 0; place < y->count; place++)
         target[place] = (i16)value(y, place, 4096);
-    return (const i8 *)to;
 }
 
 /* Inputs and targets of as many samples, (count, features) or (groups, batch, features). */
@@ -76,6 +77,36 @@ static int match(struct reader *reader, const struct array *x, const struct arra
     return same && x->count;
 }
 
+static void drop(struct set *set)
+{
+    u32 freed = (u32)set_size(set->count), after = set->start + freed;
+    memmove(store + set->start, store + after, first_free() - after);
+    for (; set + 1 < sets + set_count; set++) {
+        set[0] = set[1];
+        set->start -= freed;
+    }
+    set_count--;
+}
+
+/* A place for so many samples, instead of those that have this name now. */
+static struct set *new_set(struct reader *reader, const char *key, u32 count)
+{
+    struct set *old = find(key);
+    u64 freed = old ? set_size(old->count) : 0;
+    if (first_free() - freed + set_size(count) > DATA_MAX)
+        refuse(reader, "samples must fit into the memory for data");
+    if (!old && set_count == KEYS_MAX)
+        refuse(reader, "samples must be held under 4 names at most");
+    if (reader->error)
+        return NULL;
+    if (old)
+        drop(old);
+    struct set new = {.count = count, .start = first_free()};
+    memcpy(new.key, key, sizeof new.key);
+    sets[set_count] = new;
+    return &sets[set_count++];
+}
+
 void samples_load(struct reader *reader)
 {
     char key[KEY_MAX + 1] = {0};
@@ -83,27 +114,86 @@ void samples_load(struct reader *reader)
     struct array x = read_array(reader), y = read_array(reader);
     if (reader->error || !match(reader, &x, &y, 2))
         return;
-    struct set *old = find(key);
-    u64 freed = old ? set_size(old->count) : 0;
-    if (first_free() - freed + set_size(x.shape[0]) > DATA_MAX)
+    struct set *set = new_set(reader, key, x.shape[0]);
+    if (set)
+        keep(store + set->start, set->count, 0, &x, &y);
+}
+
+/* The set that comes in parts; it lies under a name that no host can give. */
+static const char unfinished[KEY_MAX + 1] = {1, 0, 1};
+static struct part {
+    char key[KEY_MAX + 1];
+    u32 total, mark[2];
+} part;
+static u32 part_have;
+
+void samples_part_drop(void)
+{
+    struct set *set = find(unfinished);
+    if (set)
+        drop(set);
+    part = (struct part){0};
+    part_have = 0;
+}
+
+/* Room for the set of this part, if it is the first of one. */
+static void begin(struct reader *reader, const struct part *new, u32 start)
+{
+    samples_part_drop();
+    if (start)
+        return;
+    if (!new->total || new->total > samples_room())
         refuse(reader, "samples must fit into the memory for data");
-    if (!old && set_count == KEYS_MAX)
-        refuse(reader, "samples must be held under 4 names at most");
+    struct set *set = reader->error ? NULL : new_set(reader, new->key, new->total);
+    if (!set)
+        return;
+    memcpy(set->key, unfinished, sizeof set->key);
+    part = *new;
+}
+
+static void add(struct reader *reader, const struct array *x, const struct array *y)
+{
+    struct set *set = find(unfinished);
+    if (!match(reader, x, y, 2))
+        return;
+    if (x->shape[0] > part.total - part_have) {
+        refuse(reader, "a part must end within its set");
+        return;
+    }
+    keep(store + set->start, set->count, part_have, x, y);
+    part_have += x->shape[0];
+    if (part_have < part.total)
+        return;
+    memcpy(set->key, part.key, sizeof set->key);
+    memcpy(set->mark, part.mark, sizeof set->mark);
+    part = (struct part){0};
+}
+
+void samples_part(struct reader *reader)
+{
+    struct part new = {0};
+    read_text(reader, new.key);
+    new.total = read_word(reader);
+    new.mark[0] = read_word(reader);
+    new.mark[1] = read_word(reader);
+    u32 start = read_word(reader), have;
+    struct array x = read_array(reader), y = read_array(reader);
     if (reader->error)
         return;
-    if (old) {
-        u32 after = old->start + (u32)freed;
-        memmove(store + old->start, store + after, first_free() - after);
-        for (; old + 1 < sets + set_count; old++) {
-            old[0] = old[1];
-            old->start -= (u32)freed;
-        }
-        set_count--;
+    struct set *held = find(new.key);
+    if (held && !memcmp(held->mark, new.mark, sizeof new.mark)) {
+        put_word(held->count);
+        return;
     }
-    struct set new = {.count = x.shape[0], .start = first_free()};
-    memcpy(new.key, key, sizeof key);
-    keep(store + new.start, &x, &y);
-    sets[set_count++] = new;
+    if (memcmp(&part, &new, sizeof part))
+        begin(reader, &new, start);
+    have = part_have;
+    if (!reader->error && part.total && start == have && x.type)
+        add(reader, &x, &y);
+    if (!reader->error)
+        put_word(part_have);
+    if (!part.total)
+        part_have = 0;
 }
 
 static struct shown sent(struct reader *reader)
@@ -119,7 +209,8 @@ static struct shown sent(struct reader *reader)
     }
     found.groups = x.shape[0];
     found.batch = x.shape[1];
-    found.x = keep(store + first_free(), &x, &y);
+    keep(store + first_free(), count, 0, &x, &y);
+    found.x = (const i8 *)store + first_free();
     found.y = (const i16 *)(found.x + inputs_size(count));
     return found;
 }

@@ -20,6 +20,13 @@ u32 sample(const struct shown *shown, u32 group, u32 place);
 /* Puts samples under a name; refuses what does not fit. Changes nothing if it does. */
 void samples_load(struct reader *reader);
 
+/* Takes in a part of a set of samples, and answers how many of it are here. The last
+   one puts the set under its name; until then nothing is. */
+void samples_part(struct reader *reader);
+
+/* Forgets the set that is not whole. */
+void samples_part_drop(void);
+
 /* A batch of held samples from `start`. */
 struct shown samples_run(const char *key, u32 batch, u32 start, u32 *held);
 

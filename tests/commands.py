@@ -44,9 +44,7 @@ def shown(text):
 
 def printed(text):
     """Every command that stands at the end of a printed line, as words."""
-    found = re.findall(
-        r"plexgrad ((?:chip|train|tune|time|report|data|study)\b.*)", text
-    )
+    found = re.findall(rf"plexgrad ((?:{'|'.join(ROOT.commands)})\b[^`\n]*)", text)
     return [shlex.split(rest) for rest in found]
 
 

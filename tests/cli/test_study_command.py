@@ -52,7 +52,7 @@ def test_the_same_command_goes_on_and_fresh_begins_anew(plexgrad):
 
 def test_ctrl_c_says_how_to_go_on(plexgrad):
     status, _, err = plexgrad("study", "stopped", "--scale", "machine")
-    assert status == 130
+    assert status == 3
     assert "go on with: plexgrad study stopped --scale machine --out runs" in err
     assert RAN == ["n-1"]
 

@@ -66,14 +66,24 @@ def test_a_bad_header_is_refused_by_name_rule_and_value(data, message):
 
 
 def test_a_plain_file_and_a_packed_one_hold_the_same(tmp_path):
-    (tmp_path / "plain").write_bytes(b"data")
-    (tmp_path / "packed.gz").write_bytes(gzip.compress(b"data", mtime=0))
-    assert unpacked(tmp_path / "plain") == unpacked(tmp_path / "packed.gz") == b"data"
+    data = b"\0\0\x08\1\0\0\0\3abc"
+    (tmp_path / "plain").write_bytes(data)
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(data, mtime=0))
+    assert unpacked(tmp_path / "plain", 11) == data
+    assert unpacked(tmp_path / "packed.gz", 11) == data
+
+
+def test_no_more_is_unpacked_than_the_header_states_and_the_set_can_have(tmp_path):
+    header = b"\0\0\x08\1\0\0\0\3"
+    (tmp_path / "long.gz").write_bytes(gzip.compress(header + bytes(2**20), mtime=0))
+    assert len(unpacked(tmp_path / "long.gz", 99)) == 12
+    with pytest.raises(ValueError, match=r"must hold at most 10 bytes, got .* 11"):
+        unpacked(tmp_path / "long.gz", 10)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.gz must be a file, got none"):
-        unpacked(tmp_path / "nowhere.gz")
+        unpacked(tmp_path / "nowhere.gz", 99)
 
 
 @pytest.mark.parametrize(
@@ -100,4 +110,4 @@ def test_a_damaged_gzip_is_refused(tmp_path, data, message):
     path = tmp_path / "file.gz"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=f"file.gz {message}"):
-        unpacked(path)
+        unpacked(path, 999)

@@ -11,6 +11,7 @@ import pytest
 import plexgrad as pg
 from plexgrad import lab
 from plexgrad.chips import Simulated
+from plexgrad.core.signals import Heard
 from plexgrad.lab import find
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.calibrate import Calibration, calibrate, noise, settling
@@ -20,7 +21,6 @@ from plexgrad.lab.calibrate.probing import DeviceBench, levels_of
 from plexgrad.lab.calibrate.run import Setting
 from plexgrad.lab.host import batches_of
 from plexgrad.lab.samples import Samples
-from plexgrad.lab.saved import Stop
 from plexgrad.lab.serve import serve
 from plexgrad.report.calibration_page import write_calibration
 from plexgrad.training import probing
@@ -36,7 +36,7 @@ KEYS = Keys.split(jax.random.fold_in(jax.random.key(0), 0))
 def meter_of(device, data=None):
     bench = Bench(device)
     bench.open()
-    return Meter(bench, Samples(bench, data), Stop())
+    return Meter(bench, Samples(bench, data), Heard())
 
 
 # The whole
@@ -149,7 +149,7 @@ def test_ctrl_c_waits_for_the_end_of_a_call():
     def interrupted():
         with left_as_found(meter.bench) as meter.stop:
             meter.write(np.full(9, 0.25, np.float32))
-            meter.stop.asked = True
+            meter.stop.came = "Ctrl-C"
             meter.rest(meter.drawn, RANDOM, 1)
 
     with pytest.raises(KeyboardInterrupt):

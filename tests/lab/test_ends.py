@@ -197,6 +197,30 @@ def test_a_message_of_another_number_of_parts_is_ignored(parts):
             host.read_parameters()
 
 
+def test_a_long_message_of_a_stranger_is_not_looked_at(monkeypatch):
+    zmq = pytest.importorskip("zmq")
+    heard = []
+
+    class Stranger:
+        stranger_s = 0.1
+
+        def answers(self, data):
+            heard.append(len(data))
+            yield b"heard"
+
+    with (
+        zeromq.ZMQListener(Stranger) as listener,
+        zmq.Context() as context,
+        context.socket(zmq.DEALER) as line,
+    ):
+        line.linger, line.rcvtimeo = 0, 5000
+        line.connect(listener.url.replace("zmq", "tcp"))
+        line.send(bytes(zeromq.STRANGER_BYTES + 1))
+        line.send(b"x")
+        assert line.recv() == b"heard"
+    assert heard == [1]
+
+
 def test_a_host_too_many_is_told_and_names_are_forgotten(monkeypatch):
     zmq = pytest.importorskip("zmq")
     monkeypatch.setattr(zeromq, "ROOM_S", 60)

@@ -97,10 +97,11 @@ def test_a_stop_leaves_what_can_be_gone_on_with(tmp_path):
     wanted = run(plain)
     device, run_ = Slow(), Followed(tmp_path)
     device.at = {30: lambda: run_.ask("stop")}
-    with pytest.raises(KeyboardInterrupt):
-        run(device, tmp_path)
+    stopped = run(device, tmp_path)
     run_.poll()
-    assert run_.state() == Record.load(tmp_path).status == "stopped"
+    assert run_.state() == Record.load(tmp_path).status == stopped.status == "stopped"
+    assert stopped.extra["ended"]["why"] == "a stop was asked for in its folder"
+    assert stopped.extra["ended"]["whole"]
     done = run_.lines[-1]["slot"]
     assert 0 < done < 60
     device.power_cut()
@@ -123,8 +124,7 @@ def test_a_stop_while_paused(tmp_path):
 
     other = threading.Thread(target=then_stop)
     device.at = {20: lambda: (run_.ask("pause"), other.start())}
-    with pytest.raises(KeyboardInterrupt):
-        run(device, tmp_path)
+    assert run(device, tmp_path).status == "stopped"
     other.join()
     assert (tmp_path / "checkpoint.npz").is_file()
 

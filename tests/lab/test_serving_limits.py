@@ -73,11 +73,11 @@ MEASURES = {
     ),
     "outputs of everything": (
         messages.measure(
-            lab.Codes((1, 2), 0, 256, 0.1),
-            lab.Shown(handle="train", index=np.zeros((1, 32768), np.uint32)),
+            lab.Codes((1, 2), 0, 4096, 0.1),
+            lab.Shown(handle="train", index=np.zeros((1, 8192), np.uint32)),
             "outputs",
         ),
-        "rows x samples|outputs",
+        "outputs must be",
     ),
     "samples of another size": (
         messages.measure(FEW, lab.Shown(X[None, :, :1], Y[None])),
@@ -187,4 +187,8 @@ def test_a_served_device_takes_what_a_host_of_this_package_sends():
     shown = lab.Shown(handle="train", index=index)
     codes = lab.Codes((1, 2), 0, 512, 0.1, "antithetic")
     serving_limits.check_measure(can, codes, shown, "cost", 4)
-    serving_limits.check_measure(can, codes, shown, "outputs", 1)
+    few = lab.Codes((1, 2), 0, 128, 0.1, "antithetic")
+    serving_limits.check_measure(can, few, shown, "outputs", 1)
+    most = lab.Codes((1, 2), 0, 4096, 0.1)
+    serving_limits.check_measure(can, most, shown, "cost", 1)
+    serving_limits.check_update(can, lab.Update(most, np.zeros(4096, np.float32)))

@@ -158,8 +158,7 @@ def test_a_simulated_run_holds_and_stops(tmp_path, monkeypatch):
     assert len(naps) == 3
     assert [line["state"] for line in lines(tmp_path)][:2] == ["running", "paused"]
     live.ask(tmp_path, "stop")
-    with pytest.raises(KeyboardInterrupt):
-        watch(glance(2))
+    assert live.together(watch, None)(glance(2)) == live.ASKED
 
 
 def a_pipe(path):

@@ -135,10 +135,15 @@ def test_a_run_goes_on_without_its_record_and_newest_checkpoint(tmp_path, whole)
     same_record(pg.Record.load(tmp_path), whole)
 
 
-def test_a_run_without_resume_begins_anew(tmp_path):
+def test_a_run_without_resume_overwrites_no_other_and_takes_no_old_checkpoint(tmp_path):
     both = {"slots": 40, "points": 1, "out": tmp_path}
     trained(**both, backpropagation=True)
+    before = (tmp_path / "record.json").read_bytes()
+    with pytest.raises(ValueError, match="out must be a folder without a run, got"):
+        trained(**both, key=9)
+    assert (tmp_path / "record.json").read_bytes() == before
     assert (tmp_path / REFERENCE_CHECKPOINT).exists()
+    (tmp_path / "record.json").unlink()
     other = trained(**both, key=9)
     assert not (tmp_path / REFERENCE_CHECKPOINT).exists()
     assert pg.Record.load(tmp_path).spec == other.spec

@@ -22,6 +22,7 @@ from plexgrad.chips.measuring import samples_of
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, subtract
 from plexgrad.core.probe import Moment, Probe, Reading, WeightProbe
+from plexgrad.core.validate import plain_numbers
 from plexgrad.nets import AbstractLayered
 
 NEURONS = ("drive", "fire")
@@ -44,6 +45,7 @@ class AbstractEffect(AbstractTrainable):
     """Whether two devices differ, or two slots."""
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         name = type(self).__name__
         if not isinstance(self.chip, AbstractChip):
             raise TypeError(f"{name} must wrap a chip, got {self.chip!r}")

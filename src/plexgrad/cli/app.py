@@ -1,19 +1,54 @@
 """The `plexgrad` command and what its subcommands share."""
 
+import contextlib
 import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from plexgrad import __version__
-from plexgrad.cli import chip, data, doctor, report, study, time, train, tune
-from plexgrad.core.words import line
+from plexgrad.cli import (
+    chip,
+    compile_cache,
+    data,
+    doctor,
+    report,
+    study,
+    time,
+    train,
+    tune,
+)
+from plexgrad.cli.ends import (
+    ASKED_WRONGLY,
+    AT_ONCE,
+    DIVERGED,
+    DONE,
+    LINK_LOST,
+    STATUSES,
+    STOPPED,
+)
+from plexgrad.core.signals import heard, listening
+from plexgrad.core.words import line, plain
 from plexgrad.training.processes import leave
+
+
+class _Commands(TyperGroup):
+    """Lets an interrupt through, which the parser would take for a mistake."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
+
 
 app = typer.Typer(
     name="plexgrad",
+    cls=_Commands,
+    epilog=STATUSES,
     help="Train what you cannot backpropagate through: multiplexed gradient descent "
     "for hardware neural networks.\n\nStart with: plexgrad train digits",
     no_args_is_help=True,
@@ -42,15 +77,21 @@ def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Show the version."
     ),
+    kept: bool = typer.Option(
+        True,
+        " /--no-cache",
+        help="Compile all programs anew, and keep none for the next start.",
+        show_default=False,
+    ),
 ) -> None:
-    pass
+    compile_cache.use(kept)
 
 
 def main() -> None:
     """Run the command line; a mistake of the user's ends in one clear line."""
     warnings.showwarning = _warned
     status = guarded(app)
-    if status not in (0, 130):  # at 130 all stop together
+    if status not in (DONE, DIVERGED, STOPPED):  # in which all processes end together
         leave(status)
     sys.exit(status)
 
@@ -67,16 +108,28 @@ def _warned(
     said = f"plexgrad: {message}"
     if not issubclass(category, UserWarning):  # one for whoever writes it
         said = warnings.formatwarning(message, category, filename, lineno, text).strip()
-    typer.secho(line(said), err=True, fg="yellow")
+    with contextlib.suppress(OSError):
+        typer.secho(line(said), err=True, fg="yellow")
 
 
 def guarded(command: Callable[..., Any]) -> int:
-    """Exit status of a command: 2 and one line for bad input, no traceback."""
-    try:
-        command(standalone_mode=True)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        typer.secho(f"plexgrad: {error}", err=True, fg="red")
-        return 2
-    return 0
+    """Exit status of a command (see `ends`), with one line for what went wrong."""
+    with listening(asks=False):
+        try:
+            command(standalone_mode=True)
+        except SystemExit as end:
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+        except KeyboardInterrupt:
+            return AT_ONCE if heard.at_once else STOPPED
+        except (ConnectionError, TimeoutError) as error:
+            _complain(error)
+            return LINK_LOST
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            _complain(error)
+            return ASKED_WRONGLY
+    return DONE
+
+
+def _complain(error: Exception) -> None:
+    with contextlib.suppress(OSError):  # a terminal that is gone
+        typer.secho(f"plexgrad: {plain(error)}", err=True, fg="red")

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from plexgrad.cli.chip_setting import cost_of
+from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import starting_spec, use_devices, with_options
 from plexgrad.codes import Rademacher
 from plexgrad.core.clock import Clock
+from plexgrad.core.signals import heard
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
@@ -129,7 +131,7 @@ def calibrate(
         )
     except KeyboardInterrupt:
         console.print("stopped; the parameters are as they were", style="bold")
-        raise typer.Exit(130) from None
+        raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
     folder = out or Path("runs") / f"calibrate-{task or 'chip'}"
     page = write_calibration(found, folder)
     if as_json:

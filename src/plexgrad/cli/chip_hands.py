@@ -16,7 +16,7 @@ from plexgrad.lab import find
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.samples import Samples, refuse_mismatch
 from plexgrad.lab.saved import CHECKPOINT
-from plexgrad.training.train import METRICS
+from plexgrad.training.history import METRICS
 
 KEPT = ("params.npz", CHECKPOINT)
 """Files of a run's folder that hold its parameters, the first that is there."""

@@ -3,12 +3,12 @@
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from plexgrad.cli import chip_watch
 from plexgrad.cli.chip_setting import (
@@ -21,11 +21,16 @@ from plexgrad.cli.chip_setting import (
     several,
     started,
 )
-from plexgrad.cli.folders import free, refuse_taken
+from plexgrad.cli.ends import finish, stopped
+from plexgrad.cli.folders import refuse_taken, run_folder
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen, show
+from plexgrad.core.claim import claimed
+from plexgrad.core.record import Record
+from plexgrad.core.signals import listening
 from plexgrad.lab import find, host
+from plexgrad.lab.bench import Worn
 from plexgrad.lab.device import LinkLost
 from plexgrad.lab.each import folders_of, train_each
 from plexgrad.report.event_files import EventFiles
@@ -215,90 +220,101 @@ def train(
         os.environ["PLEXGRAD_DATA"] = str(data)
     if resume and (out is None or task is not None):
         raise ValueError("--resume takes the run in --out as it is, without a TASK")
-    folder = out or free(Path("runs") / f"chip-{task or COST}")
-    if url is None and resume:
-        url = str(checkpoint.spec_of(folder).get("chip", {}).get("url", ""))
-        for one in several(url):
-            find.refuse_to_run(one, folder)
-    if not url:
-        raise ValueError("a device must be given, by its URL; see plexgrad chip list")
-    urls = [*several(url), *(also or ())]
-    if record is not None and len(urls) > 1:
-        raise ValueError(f"--record takes one device, got {len(urls)}")
-    devices = [find.device_at(one, record) for one in urls]
-    folders = folders_of(devices, folder) if each else [folder]
-    if resume:
-        arguments = again(checkpoint.spec_of(folders[0]))
-    else:
-        given = {
-            "slots": slots,
-            "amplitude": amplitude,
-            "code": code,
-            "reference": reference,
-            "tau_p": tau_p,
-            "tau_x": tau_x,
-            "tau_theta": tau_theta,
-            "batch": batch,
-            "key": key,
-        }
-        arguments = started(task, given, eta, calibration, urls[0]) | {
-            "sampling": sampling,
-            "points": points or POINTS,
-            "start": "keep" if keep else start,
-            "crossing": crossing,
-            "repeats": repeats,
-            "average": average,
-            "step_limit": step_limit,
-            "share": share,
-        }
-        for one in folders:
-            refuse_taken(one, f"--resume --out {shlex.quote(str(folder))}")
-    if explain:
-        show(explained(arguments, calibration), as_json)
-        return
-    if watch:
-        words = [word for word in sys.argv[1:] if word != "--watch"]
-        raise typer.Exit(chip_watch.start([*words, *_placed(out, folder)], folders[0]))
-    screen, console = Screen(quiet), Console(stderr=True, quiet=quiet)
-    look = as_calibrated(calibration, console.print)
-    arguments |= {"resume": resume, "patience_s": patience, "ready": look}
-    arguments["foresee"] = lambda found: console.print(expected(found), soft_wrap=True)
-    try:
-        with ExitStack() as stack:
-            watchers: list[Watcher] = [stack.enter_context(screen)]
-            if tensorboard:
-                watchers.append(stack.enter_context(EventFiles(folder, resume)))
-            if each:
-                done = train_each(devices, folders, urls, screen, **arguments)
-            else:
-                done = [
-                    host.train(
-                        devices[0] if len(devices) == 1 else devices,
-                        **arguments,
-                        url=",".join(urls),
-                        out=folder,
-                        watch=together(*watchers),
-                        tell=console.print,
-                    )
-                ]
-    except (KeyboardInterrupt, LinkLost) as error:
-        if not any(checkpoint.exists(one) for one in folders):
-            raise
+    with ExitStack() as stack:
+        usual = Path("runs") / f"chip-{task or COST}"
+        if resume and out is not None:
+            folder = stack.enter_context(claimed(out))
+        else:
+            holder = run_folder(out, usual, "--resume --out {folder}")
+            folder = stack.enter_context(holder)
+        if url is None and resume:
+            url = str(checkpoint.spec_of(folder).get("chip", {}).get("url", ""))
+            for one in several(url):
+                find.refuse_to_run(one, folder)
+        if not url:
+            raise ValueError(
+                "a device must be given, by its URL; see plexgrad chip list"
+            )
+        urls = [*several(url), *(also or ())]
+        if record is not None and len(urls) > 1:
+            raise ValueError(f"--record takes one device, got {len(urls)}")
+        devices = [find.device_at(one, record) for one in urls]
+        folders = folders_of(devices, folder) if each else [folder]
+        if resume:
+            arguments = again(checkpoint.spec_of(folders[0]))
+        else:
+            given = {
+                "slots": slots,
+                "amplitude": amplitude,
+                "code": code,
+                "reference": reference,
+                "tau_p": tau_p,
+                "tau_x": tau_x,
+                "tau_theta": tau_theta,
+                "batch": batch,
+                "key": key,
+            }
+            arguments = started(task, given, eta, calibration, urls[0]) | {
+                "sampling": sampling,
+                "points": points or POINTS,
+                "start": "keep" if keep else start,
+                "crossing": crossing,
+                "repeats": repeats,
+                "average": average,
+                "step_limit": step_limit,
+                "share": share,
+            }
+            for one in folders:
+                refuse_taken(one, f"--resume --out {shlex.quote(str(folder))}")
+        if explain:
+            show(explained(arguments, calibration), as_json)
+            return
+        if watch:
+            words = [word for word in sys.argv[1:] if word != "--watch"]
+            words = [*words, *_placed(out, folder)]
+            stack.close()  # the run is one of its own, and claims them itself
+            raise typer.Exit(chip_watch.start(words, folders[0]))
+        screen = Screen(quiet)
+        watchers: list[Watcher] = [screen]
+        if tensorboard:
+            watchers.append(stack.enter_context(EventFiles(folder, resume)))
+        look = as_calibrated(calibration, screen.say)
+        arguments |= {"resume": resume, "patience_s": patience, "ready": look}
+        arguments["foresee"] = lambda found: screen.say(expected(found))
+        seen = together(*watchers)
         words = ["plexgrad", "chip", "train", ",".join(urls), *each * ["--each"]]
-        again_with = shlex.join([*words, "--resume", "--out", str(folder)])
-        Console(stderr=True).print(
-            f"saved; go on with: {again_with}",
-            style="bold",
-            soft_wrap=True,
-            markup=False,
-        )
-        if isinstance(error, LinkLost):
-            raise
-        raise typer.Exit(130) from None
-    for one, place in zip(done, folders, strict=True):
-        draw(one, place, as_json)
-        if not as_json:
-            print_accounts(one.extra["lab"])
+        go_on = shlex.join([*words, "--resume", "--out", str(folder)])
+
+        def run() -> list[Record]:
+            if each:
+                return train_each(devices, folders, urls, seen, **arguments)
+            one = devices[0] if len(devices) == 1 else devices
+            named = {"url": ",".join(urls), "out": folder}
+            told = {"watch": seen, "tell": screen.say}
+            return [host.train(one, **arguments, **named, **told)]
+
+        done = _run(run, screen, folders, go_on)
+        for one, place in zip(done, folders, strict=True):
+            if one.final:
+                draw(one, place, as_json)
+            if not as_json:
+                print_accounts(one.extra["lab"])
+        for one in done:
+            finish(one, go_on)
+
+
+def _run(
+    run: Callable[[], list[Record]], screen: Screen, folders: list[Path], again: str
+) -> list[Record]:
+    """The records of a run. Raises what ended it, after saying what was saved."""
+    try:
+        with listening(tell=screen.say), screen:
+            return run()
+    except KeyboardInterrupt:
+        raise stopped(folders[0], again) from None
+    except (LinkLost, Worn):
+        stopped(folders[0], again)
+        raise
 
 
 def _placed(out: Path | None, folder: Path) -> list[str]:

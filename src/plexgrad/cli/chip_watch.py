@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -93,7 +94,8 @@ def start(words: Sequence[str], folder: Path) -> int:
     panel(run, lambda: child.poll() is None).run()
     status = _ended(child, run)
     if status is None:
-        typer.echo(f"the run goes on; see it with: plexgrad chip watch {folder}")
+        words = shlex.join(["plexgrad", "chip", "watch", str(folder)])
+        typer.echo(f"the run goes on; see it with: {words}")
         return 0
     typer.echo((folder / LOG).read_text(), nl=False)
     return status

@@ -1,12 +1,14 @@
 """`plexgrad doctor`: what this machine has, and how fast it simulates."""
 
 import os
+import shlex
 from typing import Annotated, Any
 
 import jax
 import typer
 
 from plexgrad import chips, codes, data, estimators, nets
+from plexgrad.cli import compile_cache
 from plexgrad.cli.options import starting_spec, use_devices
 from plexgrad.cli.screen import show
 from plexgrad.core.clock import Clock
@@ -41,6 +43,7 @@ def doctor(
         "versions": versions(),
         "cores": os.cpu_count(),
         "devices": [str(device) for device in jax.devices()],
+        "compiled programs": compile_cache.told(),
         "data": {name: _where(name) for name in data.names()},
     }
     if speed:
@@ -56,7 +59,7 @@ def _where(name: str) -> str:
         missing = data.source(name).missing(None)
     except (ValueError, OSError) as error:
         return f"unreadable: {error}"
-    return f"missing; plexgrad data fetch {name}" if missing else "here"
+    return f"missing; plexgrad data fetch {shlex.quote(name)}" if missing else "here"
 
 
 def _speed(task: str, sizes: list[int], seeds: int) -> float:

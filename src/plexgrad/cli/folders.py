@@ -1,15 +1,23 @@
-"""Folders of runs: a free one for a new run, and none that holds another."""
+"""Folders of runs: one for each, claimed before anything else is done."""
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from plexgrad.core.claim import claimed, claimed_free
 
-def free(folder: Path) -> Path:
-    """The folder, or the first of its numbered sisters that does not exist."""
-    number, found = 1, folder
-    while found.exists():
-        number += 1
-        found = folder.with_name(f"{folder.name}-{number}")
-    return found
+
+@contextmanager
+def run_folder(out: Path | None, usual: Path, again: str) -> Iterator[Path]:
+    """The folder of a new run, held by it: `out`, or a free one named after `usual`.
+
+    `again` says how to go on with a run in {folder}. Raises ValueError, with it, if
+    `out` holds a run, and Taken if another process is at it.
+    """
+    with claimed_free(usual) if out is None else claimed(out) as folder:
+        refuse_taken(folder, again.format(folder=shlex.quote(str(folder))))
+        yield folder
 
 
 def refuse_taken(folder: Path, again: str) -> None:

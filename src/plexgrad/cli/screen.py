@@ -1,9 +1,9 @@
 """What a run looks like in a terminal: a bar, the time left, cost and accuracy."""
 
 import json
-import signal
 import time
-from types import FrameType, TracebackType
+from contextlib import suppress
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from plexgrad.core.words import plain
 from plexgrad.training.progress import Progress as Glance
 
 PLAIN_S = 5.0
@@ -25,7 +26,7 @@ PLAIN_S = 5.0
 
 
 class Screen:
-    """A watcher that draws, and turns Ctrl-C into a stop between two calls."""
+    """A watcher that draws."""
 
     def __init__(self, quiet: bool) -> None:
         self.console = Console(stderr=True, quiet=quiet)
@@ -41,11 +42,9 @@ class Screen:
             disable=not self.console.is_terminal,
         )
         self.tasks: dict[str, TaskID] = {}
-        self.stop = self.at_once = False
         self.printed = 0.0
 
     def __enter__(self) -> "Screen":
-        self.before = signal.signal(signal.SIGINT, self._interrupted)
         self.bar.start()
         return self
 
@@ -55,18 +54,16 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bar.stop()
-        signal.signal(signal.SIGINT, self.before)
+        with suppress(OSError):  # a terminal that is gone
+            self.bar.stop()
 
-    def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        if self.stop:
-            self.at_once = True
-            raise KeyboardInterrupt
-        self.stop = True
-        self.console.print("stopping at the next safe point (Ctrl-C again: at once)")
+    def say(self, text: str, **style: Any) -> None:
+        """A line of text, whatever is in it; nothing where the terminal is gone."""
+        with suppress(OSError):
+            self.console.print(plain(text), markup=False, soft_wrap=True, **style)
 
     def __call__(self, glance: Glance) -> None:
-        """Show a glance. Raises KeyboardInterrupt once a stop was asked for."""
+        """Show a glance."""
         news = _news(glance)
         if glance.phase not in self.tasks:
             self.tasks[glance.phase] = self.bar.add_task(
@@ -79,8 +76,6 @@ class Screen:
             share = 100 * glance.slot / max(1, glance.slots)
             self.console.print(f"{glance.phase:<15} {share:3.0f} %  {news}")
             self.printed = time.monotonic()
-        if self.stop:
-            raise KeyboardInterrupt
 
 
 def _news(glance: Glance) -> str:

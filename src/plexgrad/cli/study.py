@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw_study
 from plexgrad.cli.screen import PLAIN_S
+from plexgrad.core.signals import heard
 from plexgrad.core.study_result import Scale, StudyResult
 from plexgrad.core.validate import one_of
 from plexgrad.report import study_lines, write_golden, write_index
@@ -103,16 +106,16 @@ def study(
     use_devices(devices)
     if data is not None:
         os.environ["PLEXGRAD_DATA"] = str(data)
-    command = f"plexgrad study {name} --scale {scale}"
+    command = shlex.join(["plexgrad", "study", name, "--scale", scale])
     screen = _Screen(name, quiet)
     screen.console.print(f"{scale}: {_cost(_costs(found)[size])}", soft_wrap=True)
     try:
         with screen:
             result = run_study(found, size, folder, fresh, screen, command)
     except KeyboardInterrupt:
-        again = f"{command} --out {folder}"
+        again = f"{command} --out {shlex.quote(str(folder))}"
         screen.console.print(f"done cells are saved; go on with: {again}", style="bold")
-        raise typer.Exit(130) from None
+        raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
     draw_study(result, folder, as_json)
     if golden is not None:
         write_golden(result, golden)

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import (
     starting_spec,
     use_devices,
@@ -18,6 +19,7 @@ from plexgrad.cli.options import (
 from plexgrad.cli.screen import Screen
 from plexgrad.cli.time_tables import as_run, show_platforms, show_table3, show_times
 from plexgrad.core.record import Record
+from plexgrad.core.signals import heard
 from plexgrad.core.validate import positive_int
 from plexgrad.report.hardware_time import draw_times, refuse_suffix
 from plexgrad.report.platform_file import platform_of_run
@@ -182,7 +184,7 @@ def time(
                 beside = _measured(record, target, where, screen)
         except KeyboardInterrupt:
             screen.console.print("stopped; nothing is timed", style="bold")
-            raise typer.Exit(130) from None
+            raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
     if own is not None:
         chosen = [own, *(chosen if platform else ())]
         if not as_json:

@@ -1,5 +1,7 @@
 """`plexgrad train`: one run from a task, a file, a record, or a checkpoint."""
 
+import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +9,8 @@ import typer
 
 from plexgrad import codes
 from plexgrad.chips.naming import help_lines
-from plexgrad.cli.folders import free, refuse_taken
+from plexgrad.cli.ends import finish, stopped
+from plexgrad.cli.folders import run_folder
 from plexgrad.cli.options import (
     join_processes,
     starting_spec,
@@ -17,7 +20,10 @@ from plexgrad.cli.options import (
 from plexgrad.cli.report import draw
 from plexgrad.cli.screen import Screen, show
 from plexgrad.cli.trace import draw_start, refuse_untraceable
-from plexgrad.cli.watchers import watchers
+from plexgrad.cli.watchers import Watchers
+from plexgrad.core.claim import claimed
+from plexgrad.core.record import Record
+from plexgrad.core.signals import listening
 from plexgrad.training import checkpoint, processes
 from plexgrad.training import train as run
 from plexgrad.training.explain import explain
@@ -230,45 +236,60 @@ def train(
     use_devices(devices)
     join_processes(coordinator, process, processes_)
 
+    held = ExitStack()
+
     def resolved() -> tuple[dict[str, Any], str]:
         if resume is not None:
             more = {"task": task, "spec": spec, "from": source, "out": out}
             _refuse_beside("--resume", {**options, **more})
             folder = resume if resume.is_dir() else resume.parent
-            return checkpoint.spec_of(resume), str(folder)
+            found = checkpoint.spec_of(resume)
+            return found, str(held.enter_context(claimed(folder)))
         if source is not None:
             _refuse_beside("--from", {"spec": spec})
         file = spec if source is None else source
         start = starting_spec(task, file, analog)
         start = {"key": 0, "backpropagation": True} | start
         settings = with_options(start, options)
-        folder = out or free(Path("runs") / str(settings["task"]["name"]))
-        refuse_taken(folder, f"--resume {folder}")
-        return settings, str(folder)
+        usual = Path("runs") / str(settings["task"]["name"])
+        if explain_:
+            return settings, str(out or usual)
+        folder = run_folder(out, usual, "--resume {folder}")
+        return settings, str(held.enter_context(folder))
 
-    settings, place = processes.by_first(resolved)
-    folder = Path(place)
-    where = None if data is None else str(data)
-    arguments = build(settings, where, shard=shard, loop=loop)
-    first = processes.first()
-    if explain_:
-        show({"task": settings["task"]["name"], **explain(**arguments)}, as_json)
-        return
-    refuse_untraceable(arguments, trace)
-    going_on = resume is not None
-    screen = Screen(quiet or not first)
-    try:
-        with watchers(screen, folder, settings, going_on, tensorboard) as watch:
-            record = run(**arguments, out=folder, resume=going_on, watch=watch)
-    except KeyboardInterrupt:
-        kept = any(folder.glob("checkpoint*.npz"))
-        saved = "saved" if kept else "nothing to save yet"
-        screen.console.print(
-            f"{saved}; go on with: plexgrad train --resume {folder}", style="bold"
+    with held:
+        settings, place = processes.by_first(resolved)
+        folder, again = (
+            Path(place),
+            shlex.join(["plexgrad", "train", "--resume", place]),
         )
-        if screen.at_once:
-            processes.leave(130)
-        raise typer.Exit(130) from None
+        where = None if data is None else str(data)
+        arguments = build(settings, where, shard=shard, loop=loop)
+        if explain_:
+            show({"task": settings["task"]["name"], **explain(**arguments)}, as_json)
+            return
+        refuse_untraceable(arguments, trace)
+        going_on = resume is not None
+        screen = Screen(quiet or not processes.first())
+        watchers = Watchers(screen, folder, settings, going_on, tensorboard)
+        record = _run(arguments, folder, going_on, watchers, again)
+        if processes.first() and record.final:
+            draw(record, folder, as_json)
+            draw_start(arguments, trace, folder)
+        finish(record, again)
+
+
+def _run(
+    arguments: dict[str, Any], folder: Path, resume: bool, watch: Watchers, again: str
+) -> Record:
+    """The record of the run. Raises typer.Exit, after saying what was saved."""
+    try:
+        with listening(tell=watch.screen.say), watch:
+            record = run(**arguments, out=folder, resume=resume, watch=watch)
+            watch.ended = record.status
+            return record
+    except KeyboardInterrupt:
+        raise stopped(folder, again) from None
     except (RuntimeError, ValueError) as error:
         if not processes.broken(error):
             raise
@@ -276,9 +297,6 @@ def train(
             "another process has ended; start all again with "
             f"--resume {folder} ({str(error).splitlines()[0]})"
         ) from error
-    if first:
-        draw(record, folder, as_json)
-        draw_start(arguments, trace, folder)
 
 
 def _refuse_beside(name: str, options: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """`plexgrad tune`: measure a chip, and say how it should be trained."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,7 +137,7 @@ def command(
     words += ["--amplitude", f"{found.amplitude:.3g}"]
     words += ["--tau-theta", str(found.tau_theta)]
     words += ["--rule", found.rule, "--eta", f"{found.eta:.3g}"]
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def _print(found: Recommendation, command: str, plot: Path) -> None:

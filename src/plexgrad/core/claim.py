@@ -35,8 +35,8 @@ class Taken(ValueError):
 class _Claim:
     """A folder that this process holds: its lock, and whether a run uses it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path, self.used = folder / LOCK, False
+    def __init__(self, folder: Path, made: list[Path]) -> None:
+        self.path, self.used, self.made = folder / LOCK, False, made
         self.file = _locked(self.path)
         os.ftruncate(self.file, 0)
         os.pwrite(self.file, json.dumps(this_process()).encode(), 0)
@@ -46,22 +46,24 @@ class _Claim:
         with contextlib.suppress(OSError):
             self.path.unlink()
         os.close(self.file)
-        with contextlib.suppress(OSError):  # it stays if anything is in it
-            self.path.parent.rmdir()
+        with contextlib.suppress(OSError):  # what anything is in stays
+            for folder in self.made:
+                folder.rmdir()
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[Path]:
+def claimed(folder: Path, made: list[Path] | None = None) -> Iterator[Path]:
     """Hold a folder, made if need be, for a run that `held` will begin or has ended.
 
-    A folder in which nothing was left goes at the end. Raises Taken, naming the owner,
-    if another run holds it.
+    Folders that were `made` for it, and in which nothing was left, go at the end.
+    Raises Taken, naming the owner, if another run holds it.
     """
+    made = [*(made or ()), *_missing(folder)]
     name = os.path.realpath(folder)
     with _turn:
         if name in _claims:
             raise _taken(folder, this_process())
-        claim = _claims[name] = _Claim(folder)
+        claim = _claims[name] = _Claim(folder, made)
     try:
         yield folder
     finally:
@@ -76,6 +78,7 @@ def claimed_free(folder: Path) -> Iterator[Path]:
 
     Runs that are started together each get one of their own.
     """
+    missing = _missing(folder.parent)
     folder.parent.mkdir(parents=True, exist_ok=True)
     number, mine = 1, folder
     while True:
@@ -85,7 +88,7 @@ def claimed_free(folder: Path) -> Iterator[Path]:
         except FileExistsError:
             number += 1
             mine = folder.with_name(f"{folder.name}-{number}")
-    with claimed(mine):
+    with claimed(mine, [mine, *missing]):
         yield mine
 
 
@@ -112,6 +115,15 @@ def held(folder: Path) -> Iterator[None]:
             claim.used = False
 
 
+def refuse_run(folder: Path) -> None:
+    """Raise ValueError if a folder holds a run already, whatever became of it."""
+    if (folder / "record.json").exists():
+        raise ValueError(
+            f"out must be a folder without a run, got {folder}, which holds one; "
+            "resume goes on with it"
+        )
+
+
 def owner(folder: Path) -> dict[str, Any]:
     """Who holds a folder, or held it last without saying goodbye; empty if nobody."""
     try:
@@ -119,6 +131,11 @@ def owner(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _missing(folder: Path) -> list[Path]:
+    """What has to be made for a folder, the innermost first."""
+    return [each for each in (folder, *folder.parents) if not each.exists()]
 
 
 def _locked(path: Path) -> int:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from plexgrad.core.bits import STATIC_SLOT
-from plexgrad.core.validate import int_at_least, positive_int
+from plexgrad.core.validate import int_at_least, plain_numbers, positive_int
 
 MAX_SLOTS = STATIC_SLOT - 1
 """Slots are 32-bit counters, and the last one is taken."""
@@ -30,6 +30,7 @@ class Clock:
     def __post_init__(self) -> None:
         for name in ("tau_p", "tau_x", "tau_theta"):
             positive_int(name, getattr(self, name), MAX_SLOTS)
+        plain_numbers(self)
 
     @property
     def patterns(self) -> int:

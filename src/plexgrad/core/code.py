@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree, UInt32
 
 from plexgrad.core.layout import Layout, add, scale_leaves
-from plexgrad.core.validate import finite
+from plexgrad.core.validate import finite, plain_numbers
 
 LEAST, MOST = 1e-15, 1e15
 """Amplitudes whose square, times a cost as small or as large, float32 still holds."""
@@ -30,6 +30,7 @@ class AbstractCode(abc.ABC):
     """Whether offsets average to zero over the slots; one-sided codes say False."""
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         amplitude = finite("amplitude", self.amplitude)
         if not LEAST <= amplitude <= MOST:
             raise ValueError(

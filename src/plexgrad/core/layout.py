@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 
@@ -114,6 +115,8 @@ def subtract(tree: PyTree, other: PyTree) -> PyTree:
 
 def scale(tree: PyTree, factor: Float[Array, ""] | float) -> PyTree:
     """A tree times a scalar."""
+    if isinstance(factor, np.generic):
+        factor = factor.item()  # NumPy's numbers would promote the leaves
     return jax.tree.map(lambda leaf: leaf * factor, tree)
 
 

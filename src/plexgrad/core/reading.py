@@ -10,8 +10,9 @@ import os
 import reprlib
 import stat
 import tomllib
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 MOST = 2**28
 """Bytes of the largest file of plain data: 256 MiB."""
@@ -44,7 +45,7 @@ def file_bytes(path: Path, most: int = MOST) -> bytes:
         return file.read(size)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """A regular file, open for reading; raises as `file_bytes` does."""
     # A pipe without a writer must not be waited for.
     how = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

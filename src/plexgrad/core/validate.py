@@ -3,8 +3,11 @@
 import difflib
 import math
 from collections.abc import Collection
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 
 def positive_int(name: str, value: object, most: int | None = None) -> int:
@@ -98,3 +101,11 @@ def meant(value: object, allowed: Collection[str]) -> str:
 def _plain(word: str) -> str:
     """A word without what people type in different ways."""
     return word.lower().replace("_", "").replace("-", "")
+
+
+def plain_numbers(frozen: Any) -> None:
+    """Make NumPy's numbers in a frozen dataclass Python's, which promote no array."""
+    for each in fields(frozen):
+        value = getattr(frozen, each.name)
+        if isinstance(value, np.generic):
+            object.__setattr__(frozen, each.name, value.item())

@@ -15,17 +15,19 @@ import numpy as np
 from plexgrad.core.validate import one_of
 from plexgrad.data import batches, image_tar
 from plexgrad.data.dataset import Dataset, one_hot
-from plexgrad.data.download import Remote
+from plexgrad.data.download import Remote, file_sha256
 from plexgrad.data.folders import Folder, cache, not_found, places
 from plexgrad.data.source import AbstractSource
 
 ARCHIVE = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    most=170_498_071,
 )
 IMAGES = re.compile(r"(?i)cifar-?10(?!\d).*\.(tar(\.(gz|xz|bz2))?|tgz|txz)")
 CLASSES = 10
 SHAPE = (32, 32, 3)
+LIMITS = image_tar.Limits(count=60_000, side=32)
 
 WANTED = {
     "auto": f"{batches.FOLDER}, {ARCHIVE.file} or a tar archive of images",
@@ -60,9 +62,10 @@ class Cifar10(AbstractSource):
             raise not_found(self.name, WANTED[self.source], folder)
         kind, path = found
         if kind == "original":
-            images = batches.read(path)
+            images, digest = batches.read(path, ARCHIVE.sha256), ""
         else:
-            images = image_tar.read_cached(path, cache() / "decoded")
+            images = image_tar.read_cached(path, cache() / "decoded", LIMITS)
+            digest = f" (SHA-256 {file_sha256(path)[:12]}...)"
         for rule, value, wanted in (
             ("images of shape", images.x_train.shape[1:], SHAPE),
             ("this number of classes:", len(images.classes), CLASSES),
@@ -71,8 +74,8 @@ class Cifar10(AbstractSource):
                 raise ValueError(f"{path} must hold {rule} {wanted}, got {value}")
         source = (
             f"CIFAR-10 (Krizhevsky 2009; no licence stated): {images.encoding}, "
-            f"read from {path.name}. Official split, {len(images.x_train)} training "
-            f"and {len(images.x_test)} test images."
+            f"read from {path.name}{digest}. Official split, "
+            f"{len(images.x_train)} training and {len(images.x_test)} test images."
         )
         scale = np.float32(255)
         return Dataset(

@@ -15,9 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plexgrad.core.files import write_atomically
+from plexgrad.core.reading import open_regular
 
 CHUNK = 2**18
 """Bytes between two calls of the progress hook."""
+
+SLACK = 2**16
+"""Bytes that a packed file may have more than what is in it."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes received and the bytes in all, if known."""
@@ -25,11 +29,15 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Remote:
-    """A public file: its address and the checksum of its (unpacked) content."""
+    """A public file: its address and the checksum of its (unpacked) content.
+
+    It has at most `most` bytes, unpacked or not.
+    """
 
     url: str
     sha256: str
     packed: bool = False
+    most: int = 2**28
 
     @property
     def file(self) -> str:
@@ -57,7 +65,7 @@ def fetch_file(
     if not os.access(folder, os.W_OK):
         raise OSError(f"{folder} must be a writable folder, got a read-only one")
     data = _receive(remote, progress, timeout_s)
-    digest = _unpacked_sha256(remote.url, data) if remote.packed else sha256(data)
+    digest = _unpacked_sha256(remote, data) if remote.packed else sha256(data)
     if digest != remote.sha256:
         raise ValueError(
             f"{remote.url} must have the SHA-256 {remote.sha256}, got {digest}; "
@@ -73,6 +81,12 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of what a file holds, a piece of it at a time."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _receive(remote: Remote, progress: Progress | None, timeout_s: float) -> bytes:
     # Imported here: it takes longer than the rest of the package.
     from urllib.error import HTTPError
@@ -85,6 +99,11 @@ def _receive(remote: Remote, progress: Progress | None, timeout_s: float) -> byt
             total = int(length) if length and length.isdigit() else None
             while chunk := response.read(CHUNK):
                 received += chunk
+                if max(len(received), total or 0) > remote.most + SLACK:
+                    raise ValueError(
+                        f"{remote.url} must have at most {remote.most + SLACK} bytes, "
+                        f"got {max(len(received), total or 0)}; nothing was written"
+                    )
                 if progress is not None:
                     progress(remote.file, len(received), total)
     except HTTPError as error:
@@ -104,12 +123,16 @@ def _receive(remote: Remote, progress: Progress | None, timeout_s: float) -> byt
     return bytes(received)
 
 
-def _unpacked_sha256(url: str, data: bytes) -> str:
+def _unpacked_sha256(remote: Remote, data: bytes) -> str:
     digest = hashlib.sha256()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            while chunk := file.read(CHUNK):
+            while (chunk := file.read(CHUNK)) and file.tell() <= remote.most:
                 digest.update(chunk)
+            if chunk:
+                raise OSError(f"more than {remote.most} bytes")
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{url} must be a whole gzip file, got: {error}") from error
+        raise ValueError(
+            f"{remote.url} must be a whole gzip file, got: {error}"
+        ) from error
     return digest.hexdigest()

@@ -6,6 +6,7 @@ is tried as the parent, which holds `mnist/` and the like, then as the dataset's
 """
 
 import os
+import shlex
 from pathlib import Path
 
 VARIABLE = "PLEXGRAD_DATA"
@@ -46,5 +47,5 @@ def not_found(name: str, what: str, folder: Folder | None) -> FileNotFoundError:
     return FileNotFoundError(
         f"{name} must have {what} in a folder searched, got none in {searched}. "
         f"Set {VARIABLE} to the folder that holds {name}/, or download it: "
-        f"load({name!r}, download=True) or `plexgrad data fetch {name}`"
+        f"load({name!r}, download=True) or `plexgrad data fetch {shlex.quote(name)}`"
     )

@@ -10,9 +10,12 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+
+from plexgrad.core.reading import open_regular
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """NumPy's name for each type byte."""
@@ -57,25 +60,49 @@ def decode(name: str, data: bytes) -> Shaped[np.ndarray, "..."]:
     return flat.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def unpacked(path: Path) -> bytes:
+def unpacked(path: Path, most: int) -> bytes:
     """What a file holds, unpacked if its name ends in .gz.
 
-    Raises FileNotFoundError, or ValueError for a file that is not a whole gzip.
+    No more is unpacked than its header says, and one byte to tell whether there is
+    more. Raises FileNotFoundError, or ValueError for a file that is not a whole gzip,
+    or whose header says more than `most` bytes.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} must be a file, got none")
-    data = path.read_bytes()
-    if path.suffix != ".gz":
-        return data
-    if data[:2] != b"\x1f\x8b":
+    with open_regular(path) as file:
+        begins = file.read(2)
+        file.seek(0)
+        if path.suffix != ".gz":
+            return _stated(path, file, most)
+        if begins != b"\x1f\x8b":
+            raise ValueError(
+                f"{path} must be a gzip file, got one that starts with "
+                f"{begins.hex(' ') or 'nothing'}"
+            )
+        try:
+            return _stated(path, gzip.GzipFile(fileobj=file), most)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(
+                f"{path} must be a whole gzip file, got: {error}; "
+                f"delete it and download it again"
+            ) from error
+
+
+def _stated(path: Path, file: Any, most: int) -> bytes:
+    """The beginning of a file: as many bytes as its header states, and one."""
+    header = file.read(4)
+    header += file.read(4 * header[3]) if len(header) == 4 else b""
+    size = _size(header)
+    if size > most:
         raise ValueError(
-            f"{path} must be a gzip file, got one that starts with "
-            f"{data[:2].hex(' ') or 'nothing'}"
+            f"{path} must hold at most {most} bytes, got a header that states {size}"
         )
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(
-            f"{path} must be a whole gzip file, got: {error}; "
-            f"delete it and download it again"
-        ) from error
+    return header + file.read(size - len(header) + 1)
+
+
+def _size(header: bytes) -> int:
+    """Bytes of a file with this header; those of the header if it is none."""
+    if len(header) < 4 or len(header) != 4 + 4 * header[3] or header[2] not in TYPES:
+        return len(header)
+    sizes = struct.unpack_from(f">{header[3]}I", header, 4)
+    return len(header) + np.dtype(TYPES[header[2]]).itemsize * math.prod(sizes)

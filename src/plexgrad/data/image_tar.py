@@ -5,23 +5,29 @@ classes in alphabetical order. Such archives are how image datasets are passed o
 they are re-encoded; nothing is unpacked to disk.
 """
 
+import contextlib
 import io
-import lzma
 import re
 import tarfile
 import warnings
-import zipfile
-import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from plexgrad.core.arrays import packed, unpacked
 from plexgrad.core.files import write_atomically
+from plexgrad.core.reading import file_bytes, shown_error
 from plexgrad.data.dataset import Labelled
-from plexgrad.data.download import sha256
+from plexgrad.data.download import file_sha256
+from plexgrad.data.members import members
 
 SPLITS = ("train", "test")
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+ABOUT = 2**14
+"""Bytes that an image's file may have beside its pixels."""
+
 FORMATS = ("JPEG", "PNG")
 LAYOUT = re.compile(r"(?:.*/)?(train|test)/([^/]+)/([^/]+)")
 IMAGE = re.compile(r"(?i).*\.(jpe?g|png)")
@@ -31,34 +37,55 @@ Decoded = dict[tuple[str, str], dict[str, Image]]
 """Images by file, by split and class."""
 
 
-def read(path: Path) -> Labelled:
+@dataclass(frozen=True)
+class Limits:
+    """Images of a dataset, in all, and pixels along a side of each."""
+
+    count: int
+    side: int
+
+    @property
+    def bytes(self) -> int:
+        """Of an image's file: as many as its pixels take, and what describes them."""
+        return 3 * self.side**2 + ABOUT
+
+    @property
+    def members(self) -> int:
+        """Of an archive, with its folders and what systems add to each file."""
+        return 2 * self.count + 1000
+
+    @property
+    def total(self) -> int:
+        """Bytes of an unpacked archive."""
+        return self.count * (3 * self.side**2 + 4 * tarfile.BLOCKSIZE) + 2**20
+
+
+def read(path: Path, limits: Limits) -> Labelled:
     """The dataset in an archive of images. Classes alternate in each split.
 
     Raises ValueError, naming the archive and the member, for an archive or an image
-    that cannot be read, an image outside `split/class/`, images of different sizes, and
-    splits with different classes.
+    that cannot be read or is beyond the limits, an image outside `split/class/`, images
+    of different sizes, and splits with different classes.
     """
     decoded: Decoded = {}
     formats: set[str] = set()
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                hidden = member.name.rpartition("/")[2].startswith(".")
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is None or hidden or not IMAGE.fullmatch(member.name):
-                    continue
-                layout = LAYOUT.fullmatch(member.name)
-                if layout is None:
-                    raise ValueError(
-                        f"{path} must hold images as split/class/file with a split of "
-                        f"train or test, got {member.name}"
-                    )
-                split, label, file = layout.groups()
-                image, format = _pixels(f"{path}: {member.name}", content.read())
-                decoded.setdefault((split, label), {})[file] = image
-                formats.add(format)
-    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise ValueError(f"{path} must be a whole tar archive, got: {error}") from error
+    count = 0
+    for name, content in members(path, limits.bytes, limits.members, limits.total):
+        hidden = name.rpartition("/")[2].startswith(".")
+        if hidden or not IMAGE.fullmatch(name):
+            continue
+        layout = LAYOUT.fullmatch(name)
+        if layout is None:
+            raise ValueError(
+                f"{path} must hold images as split/class/file with a split of "
+                f"train or test, got {name[:80]}"
+            )
+        if (count := count + 1) > limits.count:
+            raise ValueError(f"{path} must hold at most {limits.count} images")
+        split, label, file = layout.groups()
+        image, format = _pixels(f"{path}: {name[:80]}", content(), limits.side)
+        decoded.setdefault((split, label), {})[file] = image
+        formats.add(format)
     train, test = (sorted({c for s, c in decoded if s == split}) for split in SPLITS)
     if not train or train != test:
         raise ValueError(
@@ -74,27 +101,16 @@ def read(path: Path) -> Labelled:
     return Labelled(x_train, y_train, x_test, y_test, tuple(train), encoding)
 
 
-def read_cached(path: Path, cache: Path) -> Labelled:
+def read_cached(path: Path, cache: Path, limits: Limits) -> Labelled:
     """As `read`, from the folder `cache` if the same archive was decoded before.
 
     The cached file is named by the archive's SHA-256. Warns if it cannot be written.
     """
-    kept = cache / f"image-tar-{sha256(path.read_bytes())}.npz"
-    try:
-        with np.load(kept, allow_pickle=False) as arrays:
-            classes = tuple(str(label) for label in arrays["classes"])
-            return Labelled(
-                arrays["x_train"],
-                arrays["y_train"],
-                arrays["x_test"],
-                arrays["y_test"],
-                classes,
-                str(arrays["encoding"]),
-            )
+    kept = cache / f"image-tar-{file_sha256(path)}.npz"
     # Not there yet, or damaged: it is made anew.
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass
-    images = read(path)
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return _unpacked(kept, limits)
+    images = read(path, limits)
     try:
         write_atomically(kept, _packed(images))
     except OSError as error:
@@ -106,15 +122,21 @@ def read_cached(path: Path, cache: Path) -> Labelled:
     return images
 
 
-def _pixels(name: str, data: bytes) -> tuple[Image, str]:
+def _pixels(name: str, data: bytes, side: int) -> tuple[Image, str]:
     # Imported here: it takes longer than the rest of the package.
     from PIL import Image as Pillow
 
+    bombs = Pillow.DecompressionBombError, Pillow.DecompressionBombWarning
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
+            if max(image.size) > side:  # known before a pixel is unpacked
+                across, down = image.size
+                raise ValueError(f"{across} by {down} pixels where {side} is the most")
             return np.array(image.convert("RGB")), str(image.format)
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise ValueError(f"{name} must be an image, got: {error}") from error
+    except (OSError, SyntaxError, ValueError, *bombs) as error:
+        raise ValueError(
+            f"{name} must be an image, got: {shown_error(error)}"
+        ) from error
 
 
 def _stacked(
@@ -136,14 +158,14 @@ def _stacked(
 
 
 def _packed(images: Labelled) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        x_train=images.x_train,
-        y_train=images.y_train,
-        x_test=images.x_test,
-        y_test=images.y_test,
-        classes=np.array(images.classes),
-        encoding=np.array(images.encoding),
-    )
-    return buffer.getvalue()
+    arrays = {name: getattr(images, name) for name in ARRAYS}
+    words = {"classes": np.array(images.classes), "encoding": np.array(images.encoding)}
+    return packed({**arrays, **words})
+
+
+def _unpacked(path: Path, limits: Limits) -> Labelled:
+    most = limits.count * (3 * limits.side**2 + 8) + 2**20
+    arrays = unpacked(file_bytes(path, most))
+    classes = tuple(str(label) for label in arrays["classes"])
+    parts = {name: arrays[name] for name in ARRAYS}
+    return Labelled(**parts, classes=classes, encoding=str(arrays["encoding"]))

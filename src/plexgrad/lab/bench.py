@@ -214,6 +214,22 @@ class Bench:
         self._safely(lambda: self.device.update(update))  # pyright: ignore
         self._note(update)
 
+    @property
+    def made(self) -> int:
+        """Updates that the device is known to have made."""
+        return self.accounts.updates
+
+    def believe(self, update: Update) -> None:
+        """Count an update as made that the device could not be asked for."""
+        self._waiting.append(update)
+
+    def rest(self) -> None:
+        """Bring a device to its believed parameters, whatever was under way.
+
+        It is opened anew: the answer to an earlier call may still come.
+        """
+        self.reopen(self.shadow)
+
     def check_amplitude(self, amplitude: float) -> None:
         """Refuse an amplitude that the device cannot make; warn of one it cannot meet.
 

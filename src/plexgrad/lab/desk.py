@@ -11,6 +11,7 @@ import numpy as np
 
 from plexgrad.lab import messages, serving_limits
 from plexgrad.lab.messages import Command, Reader
+from plexgrad.lab.uploads import Part, Uploads
 
 Change = Callable[[], bytes]
 """Makes a change; gives what is said of it."""
@@ -23,11 +24,19 @@ class Desk:
 
     def __init__(self, device: Any) -> None:
         self.device = device
-        self.keeps = serving_limits.Keeps()
+        self.forget()
 
     def forget(self) -> None:
         """The device lost what it held."""
         self.keeps = serving_limits.Keeps()
+        self.uploads = Uploads(self.device, self.keeps)
+
+    def part(self, reader: Reader) -> bytes:
+        """Take in a part of a set of samples; says how many of it are here."""
+        part = Part.decode(reader)
+        if part.x is not None and part.y is not None:
+            serving_limits.check_samples(self.device.capabilities, part.x, part.y)
+        return messages.NUMBER.pack(self.uploads.add(part))
 
     def order(self, code: int, reader: Reader) -> Order:
         """The change and the measurement that a command asks for."""
@@ -74,6 +83,7 @@ class Desk:
         def load() -> bytes:
             self.device.load_samples(x.astype(np.float32), y.astype(np.float32), key)
             self.keeps.note(can, key, len(x))
+            self.uploads.replaced(key)
             return b""
 
         return load

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from plexgrad.core.record import Record
+from plexgrad.core.signals import listening
 from plexgrad.lab import host
 from plexgrad.lab.device import Device
 from plexgrad.training.progress import Progress, Watcher
@@ -30,18 +31,22 @@ def train_each(
 ) -> list[Record]:
     """`lab.train` on every device at once, each with a record in its folder.
 
-    When a device fails or `watch` raises KeyboardInterrupt, the others stop at their
-    next safe place and are saved; then the first error is raised.
+    When a device fails, `watch` asks for a stop or a signal comes, all stop at their
+    next safe place and are saved; then the first error, if any, is raised.
     """
     stop, turn = threading.Event(), threading.Lock()
 
     def run(number: int) -> Record:
-        def look(glance: Progress) -> None:
+        def look(glance: Progress) -> object:
             if stop.is_set():
-                raise KeyboardInterrupt
-            if watch is not None:
-                with turn:
-                    watch(replace(glance, phase=f"chip {number + 1}"))
+                return "another device's run has ended"
+            if watch is None:
+                return None
+            with turn:
+                said = watch(replace(glance, phase=f"chip {number + 1}"))
+            if said is True or (said and isinstance(said, str)):
+                stop.set()
+            return said
 
         try:
             return host.train(
@@ -55,7 +60,8 @@ def train_each(
             stop.set()
             raise
 
-    with ThreadPoolExecutor(len(devices)) as pool:
+    # The threads only ask what was heard; handlers are set here, in the main one.
+    with listening(), ThreadPoolExecutor(len(devices)) as pool:
         futures = [pool.submit(run, number) for number in range(len(devices))]
     errors = [error for f in futures if (error := f.exception()) is not None]
     for error in sorted(errors, key=lambda e: isinstance(e, KeyboardInterrupt)):

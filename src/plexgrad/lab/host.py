@@ -6,6 +6,7 @@ same key, so an ideal device ends where the simulated chip ends, up to rounding.
 
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,13 @@ import numpy as np
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.keys import as_key
 from plexgrad.core.record import Record, versions
+from plexgrad.core.signals import listening
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.lab import saved, shares
-from plexgrad.lab.bench import Worn
-from plexgrad.lab.device import Device, LinkLost
+from plexgrad.lab.device import Device
 from plexgrad.lab.doubts import Doubts
 from plexgrad.lab.forecast import Foresee
 from plexgrad.lab.loop import Loop
@@ -35,11 +36,12 @@ from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training import checkpoint
 from plexgrad.training.arguments import refuse_no_dataset, refuse_other_types
 from plexgrad.training.discrete import Keys
+from plexgrad.training.ending import Ending, Stop, save_record
+from plexgrad.training.history import METRICS
 from plexgrad.training.live import Live
 from plexgrad.training.order import Order
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import rule_spec
-from plexgrad.training.train import METRICS
 
 
 def train(
@@ -62,6 +64,7 @@ def train(
     checkpoint_s: float | int = 10.0,
     patience_s: float | int = 30.0,
     watch: Watcher | None = None,
+    stop: Stop | None = None,
     tell: Tell | None = None,
     transient: Transient = (),
     ready: Callable[[AnyBench], object] | None = None,
@@ -98,13 +101,18 @@ def train(
     it, if the device has the same serial number. The folder also gets the live record
     of `training.live`, by which the run can be watched, paused and stopped. A link or
     device that is lost is waited for `patience_s`; `transient` names errors of a driver
-    that mean so, beside those of `lab.transient`. Ctrl-C, or a stop that is asked for
-    in the folder, ends it between two windows with all updates applied.
+    that mean so, beside those of `lab.transient`.
+
+    A stop that is asked for in the folder, or by `watch` or `stop` as of `train`, ends
+    the run between two windows with all updates applied; its record has the status
+    "stopped". Ctrl-C, SIGTERM and SIGHUP do the same, and are then raised. Whatever
+    ends it, the perturbation is off, the parameters are at rest, and what there is is
+    saved.
 
     Raises ValueError for what cannot work together or is beyond the device's limits,
-    NothingRead if no window could be learnt from,
-    LinkLost if it does not come back and Worn at its endurance (both after saving),
-    KeyboardInterrupt after saving when interrupted.
+    NothingRead if no window could be learnt from, LinkLost if it does not come back,
+    Worn at its endurance, KeyboardInterrupt when interrupted, and what a driver raises,
+    all after saving.
     """
     clock = Clock() if clock is None else clock
     if data is not None:
@@ -126,7 +134,12 @@ def train(
     points = [int_at_least("points", point, 0, slots) for point in points]
     key = as_key(key)
     keys = Keys.split(jax.random.fold_in(key, 0))
-    with bench_of(device, patience_s, tell or warn, transient) as bench:
+    ending = Ending(watch, stop)
+    with ExitStack() as stack:
+        stack.enter_context(listening())
+        bench = stack.enter_context(
+            bench_of(device, patience_s, tell or warn, transient)
+        )
         if ready is not None:
             ready(bench)
         refuse_mismatch(bench, data)
@@ -160,8 +173,7 @@ def train(
             "share": bool(share),
         }
         folder = None if out is None else Path(out)
-        if folder is not None:
-            saved.claim(folder, _empty(spec, "running"), resume)
+        stack.enter_context(saved.begun(folder, spec, resume, ending))
         samples = Samples(bench, data, cost, repeats, average)
         updates = clock.updates(slots)
         given = bench, samples, batches, estimator, rule, clock, keys, updates
@@ -179,30 +191,27 @@ def train(
         course.spec = spec
         shares.check_amplitude(bench, float(estimator.code.amplitude), bool(share))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
-        due, look = sorted(set(points)), (watch, live, foresee)
+        due, look = sorted(set(points)), (ending, live, foresee)
         loop = Loop(way, course, due, folder, checkpoint_s, *look)
         return _recorded(spec, loop, data)
 
 
 def _recorded(spec: dict[str, Any], loop: Loop, data: Dataset | None) -> Record:
     """Run the loop; its record is saved, and its last word said, however it ends."""
-    ended, folder = "failed", loop.folder
+    ended, folder, ending = "failed", loop.folder, loop.ending
     try:
-        if folder is not None and not loop.course.window:
-            loop.save()
-        record = _record(spec, loop, *loop.run(spec["slots"]), data)
-        if folder is not None:
-            record.save(folder)
-        ended = record.status
-    except (KeyboardInterrupt, LinkLost, Worn):
-        ended = "stopped"
-        if folder is not None:
+        status, diverged = loop.run(spec["slots"])
+        if ending.by:
             loop.rescue()
-            _record(spec, loop, ended, {}, data).save(folder)
-        raise
+        record = _record(spec, loop, status, diverged, data)
+        if folder is not None:
+            save_record(lambda: record.save(folder))
+        ended = "failed" if ending.by == "error" else status
     finally:
         if loop.live is not None:
             loop.live.end(ended)
+    if ending.error is not None:
+        raise ending.error
     return record
 
 
@@ -267,10 +276,6 @@ def _about(spec: dict[str, Any], bench: AnyBench) -> dict[str, Any]:
     }
 
 
-def _empty(spec: dict[str, Any], status: str) -> Record:
-    return Record(spec, {}, {}, {}, {}, versions(), status=status)
-
-
 def _record(
     spec: dict[str, Any],
     loop: Loop,
@@ -292,6 +297,8 @@ def _record(
         extra |= {"classes": list(data.classes), "source": data.source}
     if loop.confusion is not None:
         extra["confusion"] = loop.confusion
+    if loop.ending.by:
+        extra["ended"] = loop.ending.told()
     return Record(
         spec=spec,
         final=final,

@@ -6,20 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core.signals import heard
 from plexgrad.lab import saved
-from plexgrad.lab.bench import Worn
 from plexgrad.lab.forecast import Foresee, Pace
-from plexgrad.lab.saved import Course, Stop
+from plexgrad.lab.saved import Course
 from plexgrad.lab.ways import Way
-from plexgrad.training.live import HOLD_S, PAUSE, RESUME, STOP, Live, together
-from plexgrad.training.progress import Progress, Watcher
-from plexgrad.training.train import METRICS
+from plexgrad.training.ending import Ending
+from plexgrad.training.history import METRICS
+from plexgrad.training.live import ASKED, HOLD_S, PAUSE, RESUME, STOP, Live, together
+from plexgrad.training.progress import Progress
 
 WATCH_S = 0.1
 """Seconds between two glances at a run."""
 
 AWAKE_S = 2.0
 """Seconds between two calls that keep the link of a paused run."""
+
+
+class _GivenUp(Exception):
+    """The run ends while a device is waited for."""
 
 
 class Loop:
@@ -32,22 +37,37 @@ class Loop:
         points: list[int],
         folder: Path | None,
         checkpoint_s: float | int,
-        watch: Watcher | None,
+        ending: Ending,
         live: Live | None = None,
         foresee: Foresee | None = None,
     ) -> None:
         self.way, self.course, self.points = way, course, points
         self.folder, self.checkpoint_s = folder, checkpoint_s
-        self.watch, self.live, self.foresee = watch, live, foresee
+        self.ending, self.live, self.foresee = ending, live, foresee
+        ending.watch = together(live, ending.watch)
         self.confusion: Any = None
-        self.mean, self.slots = np.nan, 0
-        way.bench.told = lambda: self._tell("waiting")
+        self.mean, self.slots, self.whole = np.nan, 0, True
+        way.bench.told = self._waiting
 
     def run(self, slots: int) -> tuple[str, dict[str, int]]:
-        """All windows that are left; the status, and where the run broke."""
-        course, way, tau = self.course, self.way, self.way.clock.tau_theta
+        """All windows that are left; the status, and where the run broke.
+
+        "stopped" if `ending` says so, or an error that it keeps.
+        """
         self.slots = slots
-        pace = Pace(way, slots, len(self.points), self.foresee)
+        try:
+            return self._run(slots)
+        except _GivenUp:
+            pass
+        except BaseException as error:
+            self.ending.failed(error)
+        return "stopped", {}
+
+    def _run(self, slots: int) -> tuple[str, dict[str, int]]:
+        course, way, tau = self.course, self.way, self.way.clock.tau_theta
+        pace = Pace(way, self.slots, len(self.points), self.foresee)
+        if self.folder is not None and not course.window:
+            self.save()
         began = time.perf_counter() - course.seconds
         saved_at = looked_at = time.monotonic()
         reached = course.slot[-1] if course.slot else -1
@@ -57,32 +77,34 @@ class Loop:
             began = time.perf_counter() - course.seconds
         due = [point for point in due if point > 0]
         self._tell()
-        with Stop() as stop:
-            while course.window < slots // tau:
-                self.mean, wrong = way.window(course.window)
-                if wrong is not None:
-                    return "diverged", {"0": wrong}
-                course.window += 1
-                slot = course.window * tau
-                course.seconds = time.perf_counter() - began
-                course.evaluations = way.evaluations
-                pace.beat(course.window, len(due))
-                if due and slot >= due[0]:
-                    due = [point for point in due if point > slot]
-                    self._score(slot)
+        while course.window < slots // tau and not self._ends():
+            self.whole = False
+            self.mean, wrong = way.window(course.window)
+            self.whole = True
+            if wrong is not None:
+                return "diverged", {"0": wrong}
+            course.window += 1
+            slot = course.window * tau
+            course.seconds = time.perf_counter() - began
+            course.evaluations = way.evaluations
+            pace.beat(course.window, len(due))
+            scored = bool(due and slot >= due[0])
+            if scored:
+                due = [point for point in due if point > slot]
+                self._score(slot)
+                began = time.perf_counter() - course.seconds
+            now = time.monotonic()
+            if self.folder is not None and now - saved_at > self.checkpoint_s:
+                self.save()
+                saved_at = time.monotonic()
+            last = course.window == slots // tau
+            if last or scored or now - looked_at > WATCH_S:
+                looked_at = now
+                self._tell()
+                if self._held():
                     began = time.perf_counter() - course.seconds
-                now = time.monotonic()
-                if self.folder is not None and now - saved_at > self.checkpoint_s:
-                    self.save()
-                    saved_at = time.monotonic()
-                last = course.window == slots // tau
-                if last or now - looked_at > WATCH_S:
-                    looked_at = now
-                    self._tell()
-                    if self._held(stop):
-                        began = time.perf_counter() - course.seconds
-                if stop.asked:
-                    raise KeyboardInterrupt
+        if self._ends():
+            return "stopped", {}
         way.flush()
         if not course.slot or course.slot[-1] < course.window * tau:
             self._score(course.window * tau)
@@ -93,22 +115,35 @@ class Loop:
 
     def save(self) -> None:
         """Apply what waits, read the parameters back, and write a checkpoint."""
-        way = self.way
-        way.flush()
-        theta = way.bench.read_back()
-        if self.folder is not None:
-            accounts, identity = way.bench.accounts, way.bench.identity
-            saved.save(self.folder, theta, way.state(), self.course, accounts, identity)
+        self.way.flush()
+        self._write(self.way.bench.read_back())
 
     def rescue(self) -> None:
-        """Save what can be saved; the last checkpoint stays if nothing can."""
-        patience, self.way.bench.patience_s = self.way.bench.patience_s, 0.0
+        """Bring the device to rest and save what there is, after the run has ended.
+
+        Where the device does not answer, what the host believes of it is saved.
+        """
+        bench = self.way.bench
+        patience, bench.patience_s = bench.patience_s, 0.0
         try:
+            if not self.whole:
+                bench.rest()
             self.save()
-        except (OSError, Worn):
-            pass
+        except Exception:  # of whatever kind: the driver's own
+            self.way.believe()
+            self._write(bench.shadow)
         finally:
-            self.way.bench.patience_s = patience
+            bench.patience_s = patience
+
+    def _write(self, theta: np.ndarray) -> None:
+        if self.folder is None:
+            return
+        folder, way, course = self.folder, self.way, self.course
+        accounts, identity = way.bench.accounts, way.bench.identity
+        self.ending.keep(
+            course.window * way.clock.tau_theta,
+            lambda: saved.save(folder, theta, way.state(), course, accounts, identity),
+        )
 
     def _score(self, slot: int) -> None:
         self.way.flush()
@@ -116,33 +151,47 @@ class Loop:
         self.course.spent.append(self.way.evaluations)
         self.course.slot.append(slot)
 
-    def _held(self, stop: Stop) -> bool:
+    def _ends(self) -> bool:
+        if heard.came:
+            self.ending.interrupted()
+        return bool(self.ending.by)
+
+    def _asked(self) -> str:
+        """What a watcher of the folder asks for; a stop is known to the ending."""
+        word = self.live.asked() if self.live else ""
+        if word == STOP:
+            self.ending.ask("watcher", ASKED)
+        return word
+
+    def _held(self) -> bool:
         """Do what a watcher of the folder asks; whether the run was paused.
 
         A pause is between two windows: all updates are applied and saved, and the
         perturbation is off.
         """
-        word = self.live.asked() if self.live else ""
-        stop.asked |= word == STOP
-        if self.live is None or word != PAUSE:
+        word = self._asked()
+        if word != PAUSE:
             return False
         self.save()
         awake = time.monotonic()
-        while word != RESUME and not stop.asked:
+        while word != RESUME and not self._ends():
             self._tell("paused")
             time.sleep(HOLD_S)
             if time.monotonic() - awake > AWAKE_S:
                 self.way.bench.touch()
                 awake = time.monotonic()
-            word = self.live.asked()
-            stop.asked |= word == STOP
+            word = self._asked()
         self._tell()
         return True
 
+    def _waiting(self) -> None:
+        self._tell("waiting")
+        self._asked()
+        if self._ends():
+            raise _GivenUp
+
     def _tell(self, state: str = "running") -> None:
-        watchers = [each for each in (self.live, self.watch) if each is not None]
-        if watchers:
-            together(*watchers)(self._glance(state))
+        self.ending.look(self._glance(state))
 
     def _glance(self, state: str) -> Progress:
         course, accounts = self.course, self.way.bench.accounts
@@ -158,4 +207,6 @@ class Loop:
             0,
             state,
             {"steps": course.window, **accounts.glance()},
+            scores=dict(zip(METRICS, np.transpose(course.scores[-1:]), strict=False)),
+            points=len(course.slot),
         )

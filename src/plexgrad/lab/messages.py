@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.lab.checksums import crc32c
 from plexgrad.lab.device import Autonomy, Measurement, Shown, Trace
 from plexgrad.lab.perturbations import (
     KINDS,
@@ -23,7 +24,7 @@ from plexgrad.lab.perturbations import (
     Perturbations,
     Update,
 )
-from plexgrad.lab.serving_limits import SHOWINGS, most
+from plexgrad.lab.serving_limits import SHOWN, most
 
 
 class Command(IntEnum):
@@ -38,6 +39,7 @@ class Command(IntEnum):
     UPDATE = 7
     STEP = 8
     RUN = 9
+    PART = 10
 
 
 class Status(IntEnum):
@@ -56,6 +58,9 @@ CLOCKS = ("none", "estimated", "measured")
 TYPES = ("", "<f4", "<u4", "<u2", "|u1", "|i1", "<f8")
 
 NUMBER = struct.Struct("<I")
+SESSION = 8
+"""Bytes of a session, which a request of version 2 begins its payload with."""
+
 _CODES = struct.Struct("<BBIIIIIf")
 _MEASURE = struct.Struct("<BH")
 _HELD = struct.Struct("<BHH")
@@ -117,7 +122,12 @@ def array(values: np.ndarray | None) -> bytes:
 def narrow(values: np.ndarray) -> np.ndarray:
     """Samples as bytes if they are 0 and 1 throughout, else as float32."""
     only_bits = bool(((values == 0) | (values == 1)).all())
-    return values.astype(np.uint8 if only_bits else np.float32)
+    return values.astype(np.uint8 if only_bits else np.float32, copy=False)
+
+
+def digest(command: int, order: bytes) -> int:
+    """What tells one order (all behind its number) from another."""
+    return crc32c(bytes([command]) + order)
 
 
 def text(words: str) -> bytes:
@@ -179,7 +189,7 @@ def read_shown(reader: Reader) -> Shown:
         return Shown(reader.array(), reader.array())
     handle = reader.text()
     runs, groups, batch = reader.take(_HELD)
-    most("groups times batch", groups * batch, SHOWINGS)
+    most("groups times batch", groups * batch, SHOWN)
     kept = reader.array()
     if kept is None or kept.shape != (groups, 1 if runs else batch):
         found = None if kept is None else kept.shape

@@ -4,11 +4,14 @@ A call that gets no answer in time is asked again a few times, over a new connec
 from the second time on. That is safe for all calls: reading changes nothing, and every
 change carries a number by which the other end knows that it was made already (see
 `lab.server`). What cannot be mended here is told: LinkLost if nobody answers,
-Restarted if the device has lost what it held; `lab.bench` then restores it.
+Restarted if the device has lost what it held, or made another order meanwhile;
+`lab.bench` then restores it.
 """
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,19 +30,27 @@ from plexgrad.lab.device import (
     Trace,
 )
 from plexgrad.lab.frames import Deframer, Frame
+from plexgrad.lab.hello import Hello, answered
 from plexgrad.lab.messages import NUMBER, Command, Status
 from plexgrad.lab.perturbations import Codes, Perturbations, Update
+from plexgrad.lab.session import Session, busy
 from plexgrad.lab.transports.transport import Line
+from plexgrad.lab.uploads import Part, mark
 
 SLOWEST = 100e3
 """Bytes per second that a link makes at least, unless it declares other."""
+
+PART_BYTES = 1 << 20
+"""Bytes of a part of a large set of samples."""
 
 
 class Remote:
     """A device over any transport. Follows `Device` and all its optional protocols.
 
     `timeout_s` is for the link; the time that the device says it needs for a
-    measurement is added to it. `attempts` bounds how often a call is sent.
+    measurement is added to it. `attempts` bounds how often a call is sent. `take` takes
+    the device over from a host that is silent or hung up without a goodbye. `told`
+    hears of samples on their way: how many are there, of how many.
     """
 
     def __init__(
@@ -47,13 +58,20 @@ class Remote:
         transport: Line,
         timeout_s: float | int = 1.0,
         attempts: int = 6,
+        take: bool = False,
     ) -> None:
         self.transport, self.timeout_s, self.attempts = transport, timeout_s, attempts
+        self.take = take
+        self.told: Callable[[int, int], object] = lambda done, total: None
         self.link = LinkCounts()
         token = getattr(transport, "token", None)
-        self.token = token or int.from_bytes(os.urandom(4), "little") | 1
+        self.token = token or int.from_bytes(os.urandom(8), "little") | 1
+        self._speaks = getattr(transport, "version", 2)
+        # From anywhere, so that no answer to an earlier host is taken for one to this.
+        self._sequence = self.token >> 32 & 0x7FFF if self._speaks == 2 else 0
         self._deframer = Deframer()
-        self._sequence = self._session = self._number = self._boot = 0
+        self._number = self._boot = 0
+        self._session = Session()
         self._known: tuple[Identity, Capabilities] | None = None
         self._about: tuple[Any, Any] = (None, None)
         self._up = False
@@ -73,14 +91,14 @@ class Remote:
         """Connect and say hello. Raises OSError if there is none, or it is taken."""
         if not self._up:
             self._connect()
-        self._hello(set())
+        self._hello()
 
     def close(self) -> None:
         """Let go of the device and the link."""
         if self._up:
             try:
-                frame = Frame(self._next(), self._session, Command.BYE).encode()
-                self.transport.send(frame)
+                frame = self._session.frame(self._next(), Command.BYE, b"")
+                self.transport.send(frame.encode())
                 self.transport.receive(min(self.timeout_s, 0.2))
             except OSError:
                 pass
@@ -101,7 +119,8 @@ class Remote:
         self._change(Command.WRITE, both)
 
     def read_parameters(self) -> np.ndarray:
-        reader = messages.Reader(self._ask(Command.READ, b""))
+        size = 4 * self.capabilities.parameters
+        reader = messages.Reader(self._ask(Command.READ, b"", back=size))
         found = reader.array()
         if found is None:
             raise LinkLost("the device must answer with its parameters")
@@ -116,12 +135,42 @@ class Remote:
     ) -> Measurement:
         what = messages.measure(perturbations, shown, want, repeats)
         longer = self._needs(perturbations, shown, repeats)
-        return messages.read_answer(self._ask(Command.MEASURE, what, longer))
+        back = _answer_bytes(perturbations, shown, want, self.capabilities)
+        return messages.read_answer(self._ask(Command.MEASURE, what, longer, back))
 
     def load_samples(self, x: np.ndarray, y: np.ndarray, key: str) -> str:
-        both = (messages.array(messages.narrow(a)) for a in (x, y))
-        self._change(Command.LOAD, messages.text(key) + b"".join(both))
+        """Hand samples over: many of them in parts, which are gone on with after a
+        fault. Raises ValueError if the device takes none as long as one of them."""
+        x, y = messages.narrow(x), messages.narrow(y)
+        if self._session.parts and x.nbytes + y.nbytes > self._part_bytes():
+            self._load_in_parts(x, y, key)
+        else:
+            both = messages.array(x) + messages.array(y)
+            self._change(Command.LOAD, messages.text(key) + both)
         return key
+
+    def _load_in_parts(self, x: np.ndarray, y: np.ndarray, key: str) -> None:
+        whole = Part(key, len(x), mark(x, y))
+        each = max(1, self._part_bytes() * len(x) // (x.nbytes + y.nbytes))
+        have, stuck = self._have(whole), 0
+        while have < len(x):
+            self.told(have, len(x))
+            parts = x[have : have + each], y[have : have + each]
+            part = replace(whole, start=have, x=parts[0], y=parts[1])
+            before, have = have, self._have(part)
+            stuck = 0 if have > before else stuck + 1
+            if stuck == self.attempts:
+                raise LinkLost(f"the device must take in {len(x)} samples, has {have}")
+        self.told(len(x), len(x))
+
+    def _have(self, part: Part) -> int:
+        """Samples that the device has of a set, after a part of it."""
+        return NUMBER.unpack(self._ask(Command.PART, part.encode()))[0]
+
+    def _part_bytes(self) -> int:
+        """Bytes of a part: two seconds of a slow line, and no more than is taken."""
+        rate = self.capabilities.bytes_per_s or PART_BYTES
+        return int(max(1024, min(PART_BYTES, 2 * rate, self._session.room // 2)))
 
     def update(self, update: Update) -> None:
         self._change(Command.UPDATE, messages.update(update))
@@ -154,8 +203,10 @@ class Remote:
             each += max(1, shown.batch) / can.sample_rate_hz
         return float(rows * repeats * each)
 
-    def _ask(self, command: int, payload: bytes, longer: float = 0.0) -> bytes:
-        return self._call(command, self._number, payload, longer)
+    def _ask(
+        self, command: int, payload: bytes, longer: float = 0.0, back: int = 0
+    ) -> bytes:
+        return self._call(command, self._number, payload, longer, back)
 
     def _change(self, command: int, payload: bytes, longer: float = 0.0) -> bytes:
         number = self._number + 1
@@ -164,22 +215,23 @@ class Remote:
         return answer
 
     def _call(
-        self, command: int, number: int, payload: bytes, longer: float = 0.0
+        self, command: int, number: int, payload: bytes, longer: float, back: int = 0
     ) -> bytes:
         """The answer to a command, which is sent again until it comes."""
         began = time.monotonic()
         self.link.calls += 1
         whole = NUMBER.pack(number) + payload
+        order = number, command, payload
         for attempt in range(self.attempts):
             if attempt:
                 self.link.retries += 1
             try:
                 if not self._up:
                     self._connect()
-                    self._hello({self._number, number})
-                reply = self._exchange(command, whole, longer)
+                    self._hello(order)
+                reply = self._exchange(command, whole, longer, back)
                 if reply.code == Status.SESSION:
-                    self._hello({self._number, number})
+                    self._hello(order)
                     continue
                 self.link.busy_s += time.monotonic() - began
                 return self._judged(reply)
@@ -191,48 +243,68 @@ class Remote:
             f"got nothing {self.attempts} times from {self.transport.url}"
         )
 
-    def _hello(self, expected: set[int]) -> None:
-        """A new session. Raises Restarted unless the last change is an expected one."""
-        lost: LinkLost | None = None
-        for _ in range(self.attempts):
-            try:
-                payload = NUMBER.pack(self.token)
-                told = messages.read_plain(
-                    self._judged(self._exchange(Command.HELLO, payload))
-                )
-                break
-            except LinkLost as error:
-                lost = error
-                self._drop()
-                self._connect()
-        else:
-            raise LinkLost(f"nobody answers at {self.transport.url}: {lost}")
+    def _hello(self, order: tuple[int, int, bytes] | None = None) -> None:
+        """A new session.
+
+        Raises Restarted if the device is not as it was left, but for the order under
+        way, which it may have made.
+        """
+        told = self._greeted()
+        self.take = False  # from now on it is ours to come back to
         before, last = self._known, told["last"]
         rebooted = told["boot"] != self._boot
-        self._session, self._boot = told["session"], told["boot"]
+        self._session, self._boot = Session.of(told), told["boot"]
+        self._deframer.versions = (self._session.version,)
         about = told["identity"], told["capabilities"]
         if self._known is None or about != self._about:
             self._about = about
             self._known = Identity(**about[0]), Capabilities.from_json(about[1])
-        here = self._known[0]
-        if not expected or before is None:
+        here, left = self._known[0], self._number
+        if order is None or before is None:
             self._number = last
-        elif rebooted or last not in expected:
+            return
+        number, command, payload = order
+        if rebooted or last not in (left, number):
             self._number = last
             raise Restarted(f"{here} has lost what it held")
+        made = self._session.made
+        if last != left and made not in (None, messages.digest(command, payload)):
+            self._number = last
+            raise Restarted(f"{here} has made another order")
 
-    def _exchange(self, command: int, payload: bytes, longer: float = 0.0) -> Frame:
+    def _greeted(self) -> dict[str, Any]:
+        """The answer to a hello."""
+        hello, lost = Hello(self.token, self._speaks, self.take), None
+        self._deframer.versions = (2, 1) if self._speaks == 2 else (1,)
+        for _ in range(self.attempts):
+            try:
+                reply = self._exchange(Command.HELLO, hello.encode())
+                return answered(hello, reply.version, self._judged(reply))
+            except LinkLost as error:
+                lost = error
+                self._drop()
+                self._connect()
+        raise LinkLost(f"nobody answers at {self.transport.url}: {lost}")
+
+    def _exchange(
+        self, command: int, payload: bytes, longer: float = 0.0, back: int = 0
+    ) -> Frame:
         """One request and its reply. Raises LinkLost if there is none in time."""
         sequence = self._next()
-        frame = Frame(sequence, self._session, command, payload).encode()
+        frame = self._session.frame(sequence, command, payload).encode()
+        if len(frame) > self._session.room:
+            raise ValueError(
+                f"a request to {self.transport.url} must be {self._session.room} bytes "
+                f"at most, got {len(frame)}: send fewer rows or samples at once"
+            )
         # A zero in front ends whatever half a frame still lies in the line.
         self.transport.send(b"\0" + frame)
         self.link.bytes_out += len(frame) + 1
         can = self._known and self._known[1]
         if can and can.bytes_per_s:
-            longer += 10 * len(frame) / can.bytes_per_s
+            longer += (10 * len(frame) + back) / can.bytes_per_s
         else:
-            longer += len(frame) / SLOWEST
+            longer += (len(frame) + back) / SLOWEST
         until = time.monotonic() + self.timeout_s + 2 * longer
         left = self.timeout_s + 2 * longer
         # Once at least: an answer that is there counts, however long this host slept.
@@ -253,14 +325,11 @@ class Remote:
     def _judged(self, reply: Frame) -> bytes:
         if reply.code == Status.OK:
             return reply.payload
+        if reply.code == Status.BUSY:
+            raise BlockingIOError(busy(self.transport.url, reply))
         said = reply.payload.decode(errors="replace")
         if reply.code == Status.REFUSED:
             raise Refused(said)
-        if reply.code == Status.BUSY:
-            raise BlockingIOError(
-                f"the device at {self.transport.url} is in use; if its host is gone, "
-                f"it is free in {said} s"
-            )
         if reply.code == Status.SESSION:
             raise LinkLost("the device wants another hello")
         raise RuntimeError(f"the device failed: {said}")
@@ -279,3 +348,11 @@ class Remote:
     def _drop(self) -> None:
         self.transport.close()
         self._up = False
+
+
+def _answer_bytes(
+    what: Perturbations, shown: Shown, want: str, can: Capabilities
+) -> int:
+    """About how long the answer to a measurement is."""
+    rows = what.count_rows(shown.groups) if isinstance(what, Codes) else len(what)
+    return 4 * rows * (shown.batch * can.outputs if want == "outputs" else 2)

@@ -1,21 +1,22 @@
 """What a run on a device leaves in its folder: a checkpoint, and its record."""
 
-import signal
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from plexgrad.core.claim import held, refuse_run
 from plexgrad.core.record import Record
 from plexgrad.lab.accounts import Accounts
 from plexgrad.lab.device import Identity, LinkCounts
 from plexgrad.training import checkpoint
 from plexgrad.training.checkpoint import CHECKPOINT
-from plexgrad.training.train import METRICS
+from plexgrad.training.ending import Ending, save_record
+from plexgrad.training.history import METRICS
+from plexgrad.training.recorded import empty, not_running
 
 
 @dataclass
@@ -99,21 +100,39 @@ def load(
     return np.asarray(theta), rule, course
 
 
-def claim(folder: Path, record: Record, resume: bool) -> None:
-    """Write the spec before anything is sent, so that a killed run can be resumed.
+@contextmanager
+def begun(
+    folder: Path | None, spec: dict[str, Any], resume: bool, ending: Ending
+) -> Iterator[None]:
+    """Hold a run's folder, with its spec in it before anything is sent to the device.
 
-    Raises ValueError if the folder to resume holds another run.
+    So a killed run can be resumed, and one that fails does not seem to go on. Raises
+    ValueError if another run is in the folder or at it.
     """
+    if folder is None:
+        yield
+        return
+    with held(folder):
+        _claim(folder, spec, resume)
+        try:
+            yield
+        except BaseException as error:
+            ending.failed(error)
+            save_record(lambda: not_running(folder, spec, ending))
+            raise
+
+
+def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
     if resume:
         before = checkpoint.spec_of(folder)
-        was, here = (str(each["chip"]["serial"]) for each in (before, record.spec))
+        was, here = (str(each["chip"]["serial"]) for each in (before, spec))
         if was != here:
             raise ValueError(
                 f"the device must have the serial number {was!r} of the run in "
                 f"{folder}, got {here!r}; a run on another chip is another run"
             )
         # The same chip may be found at another address, or with newer firmware.
-        asked = {**record.spec, "chip": before["chip"]}
+        asked = {**spec, "chip": before["chip"]}
         both = {**before, **asked}
         changed = [name for name in both if before.get(name) != asked.get(name)]
         if changed:
@@ -122,30 +141,8 @@ def claim(folder: Path, record: Record, resume: bool) -> None:
                 f"{', '.join(changed)}"
             )
         if Record.found(folder) is None:
-            record.save(folder)
+            empty(spec, "running").save(folder)
         return
+    refuse_run(folder)
     checkpoint.forget(folder / CHECKPOINT)
-    record.save(folder)
-
-
-class Stop:
-    """Ctrl-C asks; the loop stops at the next safe place. A second one is at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: Callable[..., Any] | int | None = None
-
-    def __enter__(self) -> "Stop":
-        here = threading.current_thread() is threading.main_thread()
-        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._before = signal.signal(signal.SIGINT, self._interrupted)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+    empty(spec, "running").save(folder)

@@ -35,7 +35,7 @@ def serve(device: Device, at: str, public: bool = False) -> Iterator[Any]:
 
 def _listener(device: Device, at: str, public: bool) -> Any:
     if at == "pty":
-        return PtyListener(Served(device).connection)
+        return PtyListener(Served(device).shared_line)
     scheme = at.partition(":")[0]
     if scheme in ("tcp", "scpi"):
         place, _ = parts(at, {})
@@ -53,8 +53,8 @@ def _listener(device: Device, at: str, public: bool) -> Any:
         return listener
     if scheme == "zmq":
         place, options = parts(at, {"keys": str})
-        connection = Served(device).connection
-        return ZMQListener(connection, *host_and_port(place), **options, full=FULL)
+        line = Served(device).shared_line
+        return ZMQListener(line, *host_and_port(place), **options, full=FULL)
     raise ValueError(
         "a device is served at tcp://HOST:PORT, scpi://HOST:PORT, zmq://HOST:PORT or "
         f"pty, got {at!r}"

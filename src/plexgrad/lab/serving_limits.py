@@ -21,13 +21,19 @@ READINGS = 1 << 20
 """Rows times repeats."""
 
 NUMBERS = 1 << 27
-"""Parameters in all rows, inputs and targets of all samples shown."""
+"""Inputs and targets of all samples shown, and parameters of rows at rest."""
 
-SHOWINGS = 1 << 22
+CODED = 1 << 30
+"""Slots of codes times parameters."""
+
+SHOWN = 1 << 22
+"""Samples shown: groups times batch."""
+
+SHOWINGS = 1 << 26
 """Rows times the samples that each of them is shown."""
 
-ANSWERS = 1 << 22
-"""Numbers in an answer."""
+ANSWERS = (1 << 24) - (1 << 16)
+"""Numbers in an answer, which has to fit into a frame."""
 
 STEPS = 1 << 22
 """Steps that a device makes alone in one call."""
@@ -47,7 +53,7 @@ def most(name: str, value: int, limit: int) -> None:
 
 def check_shown(can: Capabilities, groups: int, batch: int) -> None:
     """Refuse more samples than a device can show in one call."""
-    limit = min(can.max_samples or SHOWINGS, SHOWINGS)
+    limit = min(can.max_samples or SHOWN, SHOWN)
     most("groups times batch", groups * batch, limit)
     size = groups * batch * (can.inputs + can.outputs)
     most("numbers in the samples shown", size, NUMBERS)
@@ -66,7 +72,8 @@ def check_measure(
     if not shown.groups or rows % shown.groups:
         raise ValueError(f"rows must be dealt to {shown.groups} groups, got {rows}")
     _check_sent(can, shown)
-    most("rows x parameters", rows * can.parameters, NUMBERS)
+    if isinstance(what, Codes):
+        most("slots x parameters", what.count * can.parameters, CODED)
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     most("rows x repeats", rows * repeats, READINGS)
@@ -84,7 +91,7 @@ def check_update(can: Capabilities, update: Update) -> None:
     if update.codes.kind not in can.makes_codes:
         raise ValueError(f"this device makes no {update.codes.kind} codes")
     most("slots", update.codes.count, ROWS)
-    most("slots x parameters", update.codes.count * can.parameters, NUMBERS)
+    most("slots x parameters", update.codes.count * can.parameters, CODED)
     if not np.isfinite(update.coefficients).all():
         raise ValueError("an update's coefficients must be finite, got nan or inf")
 

@@ -135,6 +135,20 @@ class Team:
         self._all(lambda member: member.bench.read_back())
         return self.shadow
 
+    @property
+    def made(self) -> int:
+        """Changes that one of the devices is known to have made."""
+        return self._newest.number
+
+    def believe(self, update: Update) -> None:
+        """As of a bench."""
+        self._newest.bench.believe(update)
+
+    def rest(self) -> None:
+        """As of a bench, on all that are here."""
+        theta = self.shadow
+        self._all(lambda member: member.bench.reopen(theta))
+
     def touch(self) -> None:
         """As of a bench, on all that are here."""
         jobs = {m: () for m in self.members if m.here}

@@ -130,6 +130,9 @@ class Way(abc.ABC):
     def flush(self) -> None:  # noqa: B027
         """Send what waits: the device then holds all that was learnt."""
 
+    def believe(self) -> None:  # noqa: B027
+        """Add what waits to the shadow alone: the device cannot be reached."""
+
     def state(self) -> Any:
         """What the rule and the doubts remember."""
         return {"rule": self.rule_state(), "doubts": self.doubts.state()}
@@ -175,8 +178,13 @@ class OnDevice(Way):
         if self.samples.repeats > 1:
             self.flush()
             return self.samples.measure(self._codes(piece), index)
-        shown = self.samples.shown(index)
-        found = self.bench.step(self._pending, self._codes(piece), shown)
+        shown, made = self.samples.shown(index), self.bench.made
+        try:
+            found = self.bench.step(self._pending, self._codes(piece), shown)
+        except BaseException:
+            if self.bench.made > made:  # it was made, only the answer is no good
+                self._pending = None
+            raise
         self._pending = None
         return self.samples.costs(found)
 
@@ -189,6 +197,11 @@ class OnDevice(Way):
     def flush(self) -> None:
         if self._pending is not None:
             self.bench.update(self._pending)
+            self._pending = None
+
+    def believe(self) -> None:
+        if self._pending is not None:
+            self.bench.believe(self._pending)
             self._pending = None
 
 
@@ -226,7 +239,7 @@ class OnHost(Way):
 
     def _learn(self, number: int, signal: np.ndarray) -> None:
         can, start = self.bench.can, jnp.uint32(number * self.clock.tau_theta)
-        told, self._state = self._step(
+        told, state = self._step(
             self.seen(), self.rule_state(), jnp.asarray(signal), start
         )
         theta = np.asarray(told)
@@ -235,6 +248,8 @@ class OnHost(Way):
         room = self.amplitude
         room = np.where(can.high - can.low > 4 * room, room, np.float32(0))
         self.bench.write(np.clip(theta, can.low + room, can.high - room))
+        # After the write: an error in it must leave what belongs together.
+        self._state = state
 
     @cached_property
     def _step(self) -> Callable[[Array, Any, Array, Array], tuple[Array, Any]]:

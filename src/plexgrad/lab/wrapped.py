@@ -4,6 +4,7 @@ Anything that can be set and read becomes a device, however it is reached: an
 instrument's driver, a DLL, a web page. See examples/wrap_your_lab.py.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -59,6 +60,7 @@ class Wrapped:
             **more,
         )
         self.identity = identity or Identity("a lab", "wrapped functions", "none")
+        self._perturbed = False
         middle = (self.capabilities.low + self.capabilities.high) / 2
         self.theta = self.capabilities.held(middle if at_rest is None else at_rest)
 
@@ -66,7 +68,10 @@ class Wrapped:
         self._set(self.theta)
 
     def close(self) -> None:
-        """The knobs stay where they are: at rest."""
+        """The knobs stay at rest, or are brought there if a measurement was cut."""
+        if self._perturbed:
+            with contextlib.suppress(Exception):
+                self._rest()
 
     def identify(self) -> Identity:
         return self.identity
@@ -99,12 +104,13 @@ class Wrapped:
         found = []
         try:
             for number, row in enumerate(rows):
+                self._perturbed = True
                 self._set(row.astype(np.float32))
                 sample = None if shown.x is None else shown.x[number // each]
                 turns = [self._told(sample) for _ in range(repeats)]
                 found.append(np.mean(turns, axis=0))
         finally:
-            self._set(self.theta)
+            self._rest()
         told = np.asarray(found, np.float32)
         common = {
             "device_seconds": time.perf_counter() - began,
@@ -128,6 +134,10 @@ class Wrapped:
                 time.sleep(self.capabilities.input_settle_s)
             told.append(np.asarray(self.read(), np.float32).reshape(-1))
         return np.stack(told)
+
+    def _rest(self) -> None:
+        self._set(self.theta)
+        self._perturbed = False
 
     def _set(self, theta: np.ndarray) -> None:
         self.set_knobs(theta)

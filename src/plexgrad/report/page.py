@@ -7,6 +7,7 @@ from plexgrad.core.files import write_atomically
 from plexgrad.core.record import Record
 from plexgrad.report import confusion, facts, plots, tables
 from plexgrad.report.numbers import Spread, level_with_sd, seconds, short, spread
+from plexgrad.report.rerun import rerun
 from plexgrad.report.sentence import sentence
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -56,6 +57,7 @@ def _context(record: Record) -> dict[str, Any]:
         "task": facts.task(record),
         "status": record.status,
         "sentence": sentence(record),
+        "rerun": rerun(record),
         "warnings": facts.warnings(record),
         "tiles": _tiles(record, metric),
         "metric": facts.label(metric) if metric else "result",

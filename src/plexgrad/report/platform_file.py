@@ -25,7 +25,7 @@ def platform_of(found: Calibration) -> Platform | None:
         write_s=rates.write_s,
         sample_s=0.0,
         write_endurance=float(min(ends)) if ends else None,
-        source=f"measured by plexgrad chip calibrate on {who}: costs of {shown} in "
+        source=f"measured by plexgrad chip calibrate: {who}, costs of {shown} in "
         f"calls of {rates.rows}, perturbing and showing included; writes until settled",
     )
 

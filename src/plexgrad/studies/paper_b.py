@@ -98,29 +98,25 @@ def climb(
     points = [each * n for n in spread_out(updates, ratio)]
     seen = _Seen(desk, points, settings["targets"][-1], each)
     common: dict[str, Any] = {"batch": BATCH, "sampling": "replacement"}
-    try:
-        record = train(
-            chip,
-            data,
-            estimator=estimator,
-            rule=rule,
-            clock=clock,
-            slots=points[-1],
-            seeds=settings["seeds"],
-            key=settings["key"],
-            points=points,
-            angles=False,
-            out=desk.folder / "run",
-            resume=True,
-            checkpoint_s=60.0,
-            watch=seen,
-            **common,
-        )
-        made = record.curves["slot"], record.curves["test_accuracy"]
-        seen.found = dict(zip(made[0].tolist(), made[1].tolist(), strict=True))
-    except KeyboardInterrupt:
-        if not seen.reached:
-            raise
+    record = train(
+        chip,
+        data,
+        estimator=estimator,
+        rule=rule,
+        clock=clock,
+        slots=points[-1],
+        seeds=settings["seeds"],
+        key=settings["key"],
+        points=points,
+        angles=False,
+        out=desk.folder / "run",
+        resume=True,
+        checkpoint_s=60.0,
+        watch=seen,
+        **common,
+    )
+    made = record.curves["slot"], record.curves["test_accuracy"]
+    seen.found = dict(zip(made[0].tolist(), made[1].tolist(), strict=True))
     ends = max(seen.found)
     return {
         "updates": [slot // each for slot in sorted(seen.found)],
@@ -144,7 +140,7 @@ class _Seen:
             held = json.loads(self.file.read_text())
             self.found = {int(slot): values for slot, values in held.items()}
 
-    def __call__(self, glance: Progress) -> None:
+    def __call__(self, glance: Progress) -> bool:
         share = math.log1p(glance.slot) / math.log1p(self.last)
         best = np.nanmax(glance.accuracy) if glance.accuracy.size else math.nan
         self.desk.tell(share, f"update {glance.slot // self.each}, {100 * best:.1f} %")
@@ -153,8 +149,7 @@ class _Seen:
             write_atomically(self.file, json.dumps(self.found).encode())
         every = np.array(list(self.found.values()))
         self.reached = bool(every.size and (every.max(axis=0) >= self.target).all())
-        if self.reached:
-            raise KeyboardInterrupt
+        return self.reached
 
 
 def spread_out(last: int, ratio: float) -> list[int]:

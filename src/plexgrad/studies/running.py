@@ -5,6 +5,7 @@ the cell that is running) and at last `result.json`.
 """
 
 import json
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from plexgrad.core.record import versions
 from plexgrad.core.study_result import Scale, StudyResult
 from plexgrad.core.validate import one_of
 from plexgrad.studies.study import SCALES, AbstractStudy, Case, Desk
-from plexgrad.training.train import machine
+from plexgrad.training.recorded import machine
 
 FORMAT = 1
 
@@ -175,7 +176,8 @@ def _facts(
     counted = [cell["value"].get("evaluations", 0) for cell in cells.values()]
     machines = sorted({cell["machine"] for cell in cells.values()})
     return {
-        "command": command or f"plexgrad study {study.name} --scale {scale}",
+        "command": command
+        or shlex.join(["plexgrad", "study", study.name, "--scale", scale]),
         "machine": "; ".join(machines),
         "seconds": round(sum(cell["seconds"] for cell in cells.values()), 1),
         "evaluations": sum(counted),

@@ -21,8 +21,8 @@ from plexgrad.timing.counts import beat
 from plexgrad.timing.reach import first_at, highest
 from plexgrad.training import train
 from plexgrad.training.progress import Watcher
+from plexgrad.training.recorded import machine
 from plexgrad.training.specs import build
-from plexgrad.training.train import machine
 
 MOST_UPDATES = 20_000
 FIRST_UPDATES = 250

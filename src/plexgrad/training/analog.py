@@ -39,7 +39,7 @@ from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, cosine, scale
 from plexgrad.core.probe import Moment, Slots, WeightProbe
 from plexgrad.core.resolution import widened
-from plexgrad.core.validate import int_at_least, positive
+from plexgrad.core.validate import int_at_least, plain_numbers, positive
 from plexgrad.training.discrete import NEVER, Keys, Loop
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
@@ -63,6 +63,7 @@ class Analog:
 
     def __post_init__(self) -> None:
         positive("tau_hp", self.tau_hp)
+        plain_numbers(self)
 
 
 def resolved(

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+METRICS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
+"""What is scored at a point, in order."""
+
 
 @dataclass
 class History:
@@ -24,3 +27,10 @@ class History:
             "scores": np.asarray(self.scores[:whole], np.float32),
             "cosines": np.asarray(self.cosines[:whole], np.float32),
         }
+
+    def newest(self) -> dict[str, np.ndarray]:
+        """The newest point's scores, (seeds,) for each metric, if there is one."""
+        if not self.slot:
+            return {}
+        scores = np.asarray(self.scores[len(self.slot) - 1])
+        return {name: scores[:, n] for n, name in enumerate(METRICS)}

@@ -15,7 +15,7 @@ import os
 import stat
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from plexgrad.core.files import NotWritten, write_atomically
 from plexgrad.core.owner import this_process
+from plexgrad.core.signals import heard
 from plexgrad.core.validate import one_of
 from plexgrad.training.progress import Progress, Watcher
 
@@ -35,6 +36,7 @@ MOST = 4000
 """Lines at which every second one goes."""
 
 PAUSE, RESUME, STOP = REQUESTS = ("pause", "resume", "stop")
+ASKED = "a stop was asked for in its folder"
 HOLD_S = 0.1
 """Seconds between two looks at what is asked, while a run is paused."""
 
@@ -146,30 +148,39 @@ class Live:
 def steered(live: Live) -> Watcher:
     """A watcher that writes the live record, and holds or ends a run as it is asked.
 
-    For runs that are at a safe place whenever they are watched. Raises
-    KeyboardInterrupt where a stop is asked for.
+    For runs that are at a safe place whenever they are watched.
     """
 
-    def watch(glance: Progress) -> None:
+    def watch(glance: Progress) -> str:
         live(glance)
         word = live.asked()
-        while word == PAUSE:
+        while word == PAUSE and not heard.came:
             live(glance.turned("paused"))
             time.sleep(HOLD_S)
             word = live.asked() or PAUSE
-        if word == STOP:
-            raise KeyboardInterrupt
+        return ASKED if word == STOP else ""
 
     return watch
 
 
-def together(*watchers: Callable[[Progress], None] | None) -> Watcher:
-    """One watcher of several; None are left out."""
+def together(*watchers: Watcher | None) -> Watcher:
+    """One watcher of several; None are left out.
+
+    All see every glance, even if one cannot write what it sees.
+    """
     found = [watcher for watcher in watchers if watcher is not None]
 
-    def watch(glance: Progress) -> None:
+    def watch(glance: Progress) -> object:
+        said, errors = [], []
         for watcher in found:
-            watcher(glance)
+            try:
+                said.append(watcher(glance))
+            except OSError as error:
+                errors.append(error)
+        reasons = [word for word in said if isinstance(word, str | bool) and word]
+        if errors and not reasons:
+            raise errors[0]
+        return reasons[0] if reasons else None
 
     return watch
 

@@ -88,10 +88,13 @@ def told(numbers: list[int]) -> np.ndarray:
     return multihost_utils.process_allgather(mine)
 
 
-def agreed(length: int, due: bool, stop: bool) -> tuple[int, bool, bool]:
-    """Process 0 says how far to go and whether to save; anyone may ask to stop."""
+def agreed(length: int, due: bool, stop: int) -> tuple[int, bool, int]:
+    """Process 0 says how far to go and whether to save; anyone may ask to stop.
+
+    `stop` is 0, or says how; the largest counts.
+    """
     said = told([length, due, stop])
-    return int(said[0, 0]), bool(said[0, 1]), bool(said[:, 2].any())
+    return int(said[0, 0]), bool(said[0, 1]), int(said[:, 2].max())
 
 
 def share(content: bytes | None) -> bytes | None:

@@ -28,12 +28,13 @@ from plexgrad.training import checkpoint, processes
 from plexgrad.training.analog import Analog, AnalogLoop, AnalogState
 from plexgrad.training.devices import Shard, Split
 from plexgrad.training.discrete import NEVER, Keys, Loop, State
+from plexgrad.training.ending import Ending
 from plexgrad.training.fused import Fused, LoopName, chosen
 from plexgrad.training.history import History
 from plexgrad.training.instruments import Angles, Scores
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
-from plexgrad.training.progress import Progress, Watcher
+from plexgrad.training.progress import Progress
 
 CALL_S = 0.5
 """Seconds that one call of the compiled step should last."""
@@ -44,7 +45,8 @@ class Run:
     """The arguments of a run, and the machinery made from them.
 
     `given` is the rule as `train` got it, `wanted` the loop that shall run; `used` is
-    the one that does. `spec` goes into checkpoints.
+    the one that does, and `reached` the slot up to which it did. `spec` goes into
+    checkpoints.
     """
 
     chip: AbstractTrainable
@@ -65,6 +67,7 @@ class Run:
     dynamics: Analog | None = None
     spec: dict[str, Any] | None = None
     used: LoopName = field(default="jax", init=False)
+    reached: int = field(default=0, init=False)
 
     @cached_property
     def split(self) -> Split:
@@ -143,14 +146,19 @@ class Run:
         return self.split.over_seeds(function, mapped, shared, donate)
 
     def go(
-        self, file: Path | None, resume: bool, every_s: float, watch: Watcher | None
+        self,
+        file: Path | None,
+        resume: bool,
+        every_s: float,
+        ending: Ending | None = None,
     ) -> tuple[State | AnalogState, History, dict[str, float]]:
-        """Run to the end: the last state, the curves, and seconds spent.
+        """Run until it ends: the last state, the curves, and seconds spent.
 
-        A checkpoint is written to `file` every `every_s` seconds and on
-        KeyboardInterrupt; by process 0, if there are several.
+        A checkpoint is written to `file` every `every_s` seconds and at the end; by
+        process 0, if there are several. `ending` says whether the run ended early; an
+        error is kept there, and must be raised by the caller.
         """
-        loop = self.own_loop
+        loop, ending = self.own_loop, ending or Ending()
         total = self.updates * loop.plan.per_window
         train = self.split.same((self.data.x_train, self.data.y_train))
         state = self.over_seeds(loop.init, 1, 0)(self.keys)
@@ -192,15 +200,17 @@ class Run:
             # An interrupt that the others do not know of must not wait for them.
             if file is None or not together:
                 return
+            path = file
             place = {"done": done, "chunk": loop.plan.chunk, "loop": self.used}
             whole = processes.fetch(state)
             if processes.first():
-                progress = {**place, **history.arrays(), **times}
-                checkpoint.save(file, whole, progress, self.spec)
+                told, spec = {**place, **history.arrays(), **times}, self.spec
+                ending.keep(at, lambda: checkpoint.save(path, whole, told, spec))
 
+        at = 0
         try:
             while True:
-                at = done // loop.plan.per_window * self.beat.tau_theta
+                at = self.reached = done // loop.plan.per_window * self.beat.tau_theta
                 if done in stops and at not in history.slot:
                     history.scores.append(score(state.params, self.keys))
                     point = len(history.slot)
@@ -209,16 +219,13 @@ class Run:
                     self.split.refuse_drift(state.params)
                 cost, diverged = processes.fetch((state.cost, state.diverged))
                 failed = int(np.sum(diverged != NEVER))
-                stop, due = False, time.monotonic() - saved > every_s
-                try:
-                    if watch is not None:
-                        watch(self.glance(cost, history, at, times["seconds"], failed))
-                except KeyboardInterrupt:
-                    stop = True
-                length, due, stop = processes.agreed(length, due, stop)
+                due = time.monotonic() - saved > every_s
+                ending.look(self.glance(cost, history, at, times["seconds"], failed))
+                length, due, stop = processes.agreed(length, due, ending.rank)
                 together = True
-                if stop:
-                    raise KeyboardInterrupt
+                ending.agree(stop)
+                if ending.by:
+                    break
                 if done >= total or (failed == self.seeds and done in stops):
                     break
                 if due:
@@ -238,10 +245,11 @@ class Run:
                     length *= 2
                 elif spent > 2 * CALL_S:
                     length = max(1, length // 2)
-        except KeyboardInterrupt:
-            if not any(leaf.is_deleted() for leaf in jax.tree.leaves(state)):
-                save()
-            raise
+        except BaseException as error:
+            ending.failed(error)
+            at = self.reached = done // loop.plan.per_window * self.beat.tau_theta
+            if any(leaf.is_deleted() for leaf in jax.tree.leaves(state)):
+                raise
         save()
         return (state if alone else processes.fetch(state)), history, times
 
@@ -283,6 +291,8 @@ class Run:
             cost,
             accuracy,
             failed,
+            scores=history.newest(),
+            points=len(history.slot),
         )
 
 

@@ -2,28 +2,27 @@
 
 import contextlib
 import json
-import os
-import platform
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import jax
-import numpy as np
 from jaxtyping import Array, Key
 
+from plexgrad.core.claim import held, refuse_run
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.contracts import AbstractEstimator, AbstractTrainable
 from plexgrad.core.keys import as_key
-from plexgrad.core.layout import Layout
-from plexgrad.core.record import Record, versions
+from plexgrad.core.record import Record
+from plexgrad.core.signals import listening
 from plexgrad.core.spec import to_spec
 from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training import checkpoint, processes
-from plexgrad.training.analog import Analog, AnalogState, resolved
+from plexgrad.training.analog import Analog, resolved
 from plexgrad.training.arguments import (
     refuse_mismatch,
     refuse_no_dataset,
@@ -31,20 +30,17 @@ from plexgrad.training.arguments import (
 )
 from plexgrad.training.checkpoint import CHECKPOINT
 from plexgrad.training.devices import Shard
-from plexgrad.training.discrete import NEVER, State
+from plexgrad.training.ending import Ending, Stop, save_record
 from plexgrad.training.fused import LoopName
-from plexgrad.training.history import History
-from plexgrad.training.instruments import TRAIN_SCORED
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.preflight import refuse_lost
 from plexgrad.training.progress import Watcher
+from plexgrad.training.recorded import empty, not_running, recorded
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run
-from plexgrad.training.scoring import confusion
 from plexgrad.training.specs import build, describe
 
 REFERENCE_CHECKPOINT = "checkpoint-backpropagation.npz"
-METRICS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
 
 
 def train(
@@ -69,6 +65,7 @@ def train(
     loop: LoopName = "auto",
     dynamics: Analog | str = "discrete",
     watch: Watcher | None = None,
+    stop: Stop | None = None,
 ) -> Record:
     """Train a simulated chip by perturbation only, and record it.
 
@@ -92,14 +89,20 @@ def train(
 
     With `out`, the folder gets `record.json` and a checkpoint every `checkpoint_s`
     seconds; `resume=True` goes on from there and ends bit for bit as if never stopped,
-    on the same machine and number of devices (else to rounding). Without it, a run that
-    the folder holds is overwritten. A rule passed as an optax object must be the same.
+    on the same machine and number of devices (else to rounding). Without it, a folder
+    that holds a run is refused. A rule passed as an optax object must be the same.
+
+    `watch` sees a glance at every safe place, `stop` may end the run there: where
+    either gives True, or says why, the record has the status "stopped", the curves so
+    far, and the last point's scores as final. Ctrl-C, SIGTERM and SIGHUP end it there
+    too, an error at once; they are raised when checkpoint and record are saved.
 
     Several processes (see `training.processes.join`) make the same call and get the
     same record; process 0 writes the folder, which the others need not see.
 
     Raises ValueError for arguments that cannot work together, TypeError if the chip
     cannot answer the estimator, KeyboardInterrupt (after saving) when interrupted.
+    What cannot be written, on a full disk, is warned of and tried again.
     """
     clock = Clock() if clock is None else clock
     if not isinstance(chip, AbstractTrainable):
@@ -161,26 +164,51 @@ def train(
     call = [spec, shard, loop, out is None, resume]
     processes.refuse_other_run(json.dumps(call, sort_keys=True).encode())
     folder = None if out is None else Path(out)
-    if folder is not None:
-        processes.by_first(lambda: _claim(folder, spec, resume))
-    try:
-        kept = folder and folder / CHECKPOINT
-        record = _record(run, spec, *run.go(kept, resume, checkpoint_s, watch))
-        if backpropagation:
-            twin = replace(run, estimator=Backpropagation(), phase="backpropagation")
-            twin.wanted = "jax"
-            kept = folder and folder / REFERENCE_CHECKPOINT
-            ended = twin.go(kept, resume, checkpoint_s, watch)
-            exact = {**spec, "estimator": {"kind": "Backpropagation"}}
-            exact |= {"clock": to_spec(run.beat)}
-            exact.pop("dynamics", None)
-            record.reference = _record(twin, exact, *ended)
-    except KeyboardInterrupt:
+    ending = Ending(watch, stop)
+    with ExitStack() as stack:
+        stack.enter_context(listening())
+        if folder is not None:
+            claim = held(folder)
+            processes.by_first(lambda: stack.enter_context(claim))
+            processes.by_first(lambda: _claim(folder, spec, resume))
+        try:
+            record = _made(run, spec, folder, resume, checkpoint_s, ending)
+        except BaseException as error:
+            ending.failed(error)
+            if folder is not None and processes.first():
+                save_record(lambda: not_running(folder, spec, ending))
+            raise
         if folder is not None and processes.first():
-            _empty(spec, "stopped").save(folder)
-        raise
-    if folder is not None and processes.first():
-        record.save(folder)
+            save_record(lambda: record.save(folder))
+        if ending.error is not None:
+            raise ending.error
+    return record
+
+
+def _made(
+    run: Run,
+    spec: dict[str, Any],
+    folder: Path | None,
+    resume: bool,
+    checkpoint_s: float,
+    ending: Ending,
+) -> Record:
+    """Run, and then the same by backpropagation if that is wanted."""
+    kept = folder and folder / CHECKPOINT
+    ended = run.go(kept, resume, checkpoint_s, ending)
+    record = recorded(run, spec, *ended, ending)
+    if ending.by or not spec["backpropagation"]:
+        return record
+    twin = replace(run, estimator=Backpropagation(), phase="backpropagation")
+    twin.wanted = "jax"
+    kept = folder and folder / REFERENCE_CHECKPOINT
+    ended = twin.go(kept, resume, checkpoint_s, ending)
+    exact = {**spec, "estimator": {"kind": "Backpropagation"}}
+    exact |= {"clock": to_spec(run.beat)}
+    exact.pop("dynamics", None)
+    record.reference = recorded(twin, exact, *ended, ending)
+    if ending.by:
+        record.status, record.extra["ended"] = "stopped", ending.told()
     return record
 
 
@@ -208,94 +236,9 @@ def _claim(folder: Path, spec: dict[str, Any], resume: bool) -> None:
                 f"{', '.join(changed)}"
             )
         if Record.found(folder) is None:
-            _empty(spec, "running").save(folder)
+            empty(spec, "running").save(folder)
         return
+    refuse_run(folder)
     for name in (CHECKPOINT, REFERENCE_CHECKPOINT):
         checkpoint.forget(folder / name)
-    _empty(spec, "running").save(folder)
-
-
-def _empty(spec: dict[str, Any], status: str) -> Record:
-    return Record(spec, {}, {}, {}, {}, versions(), status=status)
-
-
-def _record(
-    run: Run,
-    spec: dict[str, Any],
-    state: State | AnalogState,
-    history: History,
-    times: dict[str, float],
-) -> Record:
-    scores = np.stack(history.scores)
-    slot = np.asarray(history.slot)
-    ends = int(slot[-1])
-    count = run.estimator.evaluations
-    each, updates = count(run.beat, ends), run.beat.updates(ends)
-    curves = {
-        "slot": slot,
-        "evaluations": np.array([count(run.beat, int(s)) for s in slot]),
-        **{name: scores[:, :, n] for n, name in enumerate(METRICS)},
-        "gradient_cosine": np.stack(history.cosines),
-    }
-    # The last write is measured by no slot, only by the score after it.
-    broken = ~np.isfinite(scores[-1]).all(axis=1)
-    # A broken network has no accuracy; a share of right answers would look like one.
-    final = np.where(broken[:, None], np.nan, scores[-1])
-    marks = np.asarray(state.diverged).astype(int)
-    marks = np.where(broken & (marks == NEVER), ends, marks)
-    diverged = {
-        str(seed): int(mark) for seed, mark in enumerate(marks) if mark != NEVER
-    }
-    seconds = max(times["seconds"], 1e-9)
-    layout = Layout.of(jax.tree.map(lambda leaf: leaf[0], state.params))
-    extra: dict[str, Any] = {
-        "parameters": layout.size,
-        "classes": list(run.data.classes),
-        "source": run.data.source,
-        "confusion": confusion(
-            run.chip,
-            state.params,
-            run.named().noise,
-            run.data.x_test,
-            run.data.y_test,
-        ).tolist(),
-        "machine": machine(),
-        "split": run.split.explain(),
-        "loop": run.used,
-        "train_scored": min(len(run.data.x_train), TRAIN_SCORED),
-    }
-    code = getattr(run.estimator, "code", None)
-    # The law is that of one sample; several in a window add their own crosstalk.
-    rests = run.dynamics is None and run.clock.tau_x % run.clock.tau_theta == 0
-    if code is not None and rests:
-        patterns = run.clock.patterns
-        extra["cosine_law"] = (1 + code.excess(patterns, layout)) ** -0.5
-    return Record(
-        spec=spec,
-        final={name: final[:, n] for n, name in enumerate(METRICS)},
-        curves=curves,
-        evaluations={
-            "per_seed": each,
-            "total": each * run.seeds,
-            "slots": ends,
-            "updates": updates,
-        },
-        throughput={
-            "evaluations_per_s": each * run.seeds / seconds,
-            "updates_per_s": updates * run.seeds / seconds,
-            **times,
-        },
-        versions=versions(),
-        status="diverged" if len(diverged) == run.seeds else "finished",
-        diverged=diverged,
-        extra=extra,
-    )
-
-
-def machine() -> str:
-    """What the numbers of a record were measured on."""
-    kinds = {device.device_kind for device in jax.devices()}
-    return (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"{len(jax.devices())} JAX device(s): {', '.join(sorted(kinds))}"
-    )
+    empty(spec, "running").save(folder)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plexgrad.core.signals import Heard, listening
 from plexgrad.core.validate import int_at_least
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.samples import Samples
-from plexgrad.lab.saved import Stop
 from plexgrad.lab.ways import MOST_FLOATS, MOST_ROWS
 
 RANDOM = "random"
@@ -31,7 +31,7 @@ class Meter:
 
     bench: Bench
     samples: Samples
-    stop: Stop
+    stop: Heard
     spent: int = 0
     odd: int = 0
     wait_s: float = 0.0
@@ -110,26 +110,25 @@ class Meter:
         return np.where(finite, told, np.nan).mean(axis=0)
 
     def _go_on(self) -> None:
-        if self.stop.asked:
-            raise KeyboardInterrupt
+        if self.stop.came:
+            raise KeyboardInterrupt(self.stop.came)
 
 
 @contextmanager
-def left_as_found(bench: Bench) -> Iterator[Stop]:
+def left_as_found(bench: Bench) -> Iterator[Heard]:
     """Put the parameters back at the end, whatever happens; Ctrl-C only asks.
 
     After an error or a second Ctrl-C a call may still be under way, so the device is
     opened anew before it is written to.
     """
     before = bench.read_back().copy()
-    stop = Stop()
     try:
-        with stop:
+        with listening() as stop:
             yield stop
     except BaseException as error:
         try:
             bench.reopen(before)
-        except (OSError, ValueError) as lost:
+        except Exception as lost:  # a driver's own
             error.add_note(f"the parameters were not put back: {lost}")
         raise
     bench.write(before)

@@ -78,7 +78,7 @@ class Board:
     def identity(self) -> Identity:
         """What the firmware says of itself."""
         model = f"Cortex-M3 int8 MLP {'-'.join(map(str, self.sizes))}"
-        return Identity("plexgrad", model, self.serial, "1")
+        return Identity("plexgrad", model, self.serial, "2")
 
     def capabilities(self) -> Capabilities:
         """What the firmware declares of this board, in either emulator."""

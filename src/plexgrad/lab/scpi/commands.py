@@ -20,7 +20,7 @@ from plexgrad.lab.scpi.syntax import Item, ScpiError, block, spellings
 from plexgrad.lab.serving_limits import (
     NUMBERS,
     READINGS,
-    SHOWINGS,
+    SHOWN,
     check_measure,
     check_update,
     check_write,
@@ -319,7 +319,7 @@ def integer(item: Item) -> int:
 
 def some(groups: Item) -> int:
     """A number of groups."""
-    return int_at_least("groups", integer(groups), 1, SHOWINGS)
+    return int_at_least("groups", integer(groups), 1, SHOWN)
 
 
 def text(item: Item) -> str:

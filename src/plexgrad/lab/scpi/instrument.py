@@ -18,7 +18,7 @@ from plexgrad.lab.serving_limits import Keeps
 IDLE_S = 600.0
 """Seconds for which a line may be silent between two messages."""
 
-ANSWER_BYTES = 1 << 25
+ANSWER_BYTES = 1 << 26
 """Bytes of the answer to a message."""
 
 

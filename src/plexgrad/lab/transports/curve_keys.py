@@ -6,6 +6,7 @@ refused from the next message on.
 """
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def make_keys(folder: str | Path) -> list[Path]:
 def load_keys(path: Path) -> tuple[bytes, bytes | None]:
     """Public and secret key of a file. Raises FileNotFoundError if there is none."""
     if not path.is_file():
-        raise FileNotFoundError(f"no key at {path}: plexgrad chip keys {path.parent}")
+        raise FileNotFoundError(
+            f"no key at {path}: plexgrad chip keys {shlex.quote(str(path.parent))}"
+        )
     return needed("zmq.auth", "lab").load_certificate(str(path))
 
 

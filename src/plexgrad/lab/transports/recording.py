@@ -2,9 +2,12 @@
 
 The file has one line of JSON for each thing that happened: opened, closed, sent,
 received (an empty one is a time-out), hung up, and the seconds since the beginning.
+The host's token stands in the second line; files without it are of hosts that spoke
+version 1 of the frame, and are played by such a host again.
 """
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,17 +22,21 @@ from plexgrad.lab.transports.transport import AbstractTransport, Line, drill
 KEPT = 1000
 """Events that may wait to be written."""
 
+FIRST_TOKEN = 0x5EED_0001
+"""The token of hosts in files that name none."""
+
 
 class Recording:
     """A transport around a transport that writes down what crosses it."""
 
     def __init__(self, inner: Line, path: Path | str) -> None:
         self.inner, self.url = inner, inner.url
-        self.token = 0x5EED_0001
+        self.token = int.from_bytes(os.urandom(8), "little") | 1
         self._path, self._lines = Path(path), []
         self._path.write_text("")
         self._began = time.monotonic()
         self._write("url", self.url)
+        self._write("token", f"{self.token:016x}")
 
     def finish(self) -> None:
         """Write what waits to the file."""
@@ -79,7 +86,10 @@ class Replay(AbstractTransport):
     def __init__(self, path: Path | str) -> None:
         lines = Path(path).read_text("ascii").splitlines()
         self.events = [tuple(json.loads(line)[1:]) for line in lines]
-        self.url, self.token, self._at = f"replay:{path}", 0x5EED_0001, 1
+        self.url, self.token, self._at = f"replay:{path}", FIRST_TOKEN, 1
+        self.version = 1
+        if self._next()[0] == "token":
+            self.token, self.version, self._at = int(self._next()[1], 16), 2, 2
 
     @classmethod
     def of(cls, url: str) -> "Replay":

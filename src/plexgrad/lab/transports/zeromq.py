@@ -7,6 +7,7 @@ folder `clients`. Without keys only this machine is served. Needs pyzmq, the ext
 """
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -40,6 +41,11 @@ from plexgrad.lab.transports.transport import AbstractTransport, parts
 
 IDLE_S = 30.0
 """A host that was silent for so long has gone, as far as the server knows."""
+
+STRANGER_BYTES = 1 << 16
+"""A longer message of somebody who has not the device is not looked at."""
+
+_COUNT = itertools.count()
 
 WAITING = 8
 """Messages of a host, and to it, that may wait."""
@@ -79,18 +85,24 @@ class ZMQ(AbstractTransport):
         zmq, keys = needed("zmq", "lab"), Path(self.keys)
         names = f"{CLIENT}.key_secret", f"{SERVER}.key"
         mine, server = (load_keys(keys / name) if self.keys else None for name in names)
-        self._socket = zmq.Context.instance().socket(zmq.DEALER)
-        self._socket.linger = 0
-        if mine and server:
-            self._socket.curve_publickey, self._socket.curve_secretkey = mine
-            self._socket.curve_serverkey = server[0]
-        self._monitor = self._socket.get_monitor_socket()
-        self._socket.connect(f"tcp://{self.host}:{self.port}")
         try:
+            self._socket = zmq.Context.instance().socket(zmq.DEALER)
+            self._socket.linger = 0
+            self._socket.maxmsgsize = MAX_FRAME
+            if mine and server:
+                self._socket.curve_publickey, self._socket.curve_secretkey = mine
+                self._socket.curve_serverkey = server[0]
+            # A name of its own: that of a socket before is free only after a while.
+            name = f"inproc://plexgrad-{next(_COUNT)}"
+            self._monitor = self._socket.get_monitor_socket(addr=name)
+            self._socket.connect(f"tcp://{self.host}:{self.port}")
             self._shake_hands(zmq)
         except LinkLost:
             self.close()
             raise
+        except zmq.ZMQError as error:
+            self.close()
+            raise LinkLost(f"{self.url} cannot be reached: {error}") from error
 
     def _shake_hands(self, zmq: Any) -> None:
         """Wait until the other end has let this one in."""
@@ -190,7 +202,7 @@ class ZMQListener:
         if mine:
             self._socket.curve_publickey, self._socket.curve_secretkey = mine
             self._socket.curve_server = True
-        self._socket.maxmsgsize = 2 * MAX_FRAME
+        self._socket.maxmsgsize = MAX_FRAME
         self._socket.rcvhwm = self._socket.sndhwm = WAITING
         self._socket.handshake_ivl = int(1e3 * HELLO_S)
         self._socket.heartbeat_ivl = self._socket.heartbeat_timeout = int(1e3 * IDLE_S)
@@ -236,6 +248,8 @@ class ZMQListener:
         if said is None or more or not self._let_in(who, said):
             return
         hear, _ = self._lines[who]
+        if len(said) > STRANGER_BYTES and stranger_s(hear) > 0:
+            return
         self._lines[who] = hear, time.monotonic()
         try:
             for part in answers(hear, said.bytes):

@@ -1,0 +1,59 @@
+"""The first words of a host: who it is, what it speaks, and whether it takes over.
+
+A hello is always a frame of version 1: token u32, and for a device that knows version 2
+also version u8, flags u8 (1: take), the token's upper half u32, and CRC-32C u32 of all
+that. Firmware of before reads the first four bytes and answers without a version; what
+knows version 2 answers in it, and both go on with that.
+"""
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from plexgrad.lab.checksums import crc32c
+from plexgrad.lab.device import LinkLost
+
+TAKE = 1
+_OLD = struct.Struct("<I")
+_NEW = struct.Struct("<IBBI")
+
+
+@dataclass(frozen=True)
+class Hello:
+    """A host's token, random and its own; the version that it speaks; `take` asks for
+    a device whose last host is silent or has hung up without a goodbye."""
+
+    token: int
+    version: int = 2
+    take: bool = False
+
+    def encode(self) -> bytes:
+        """The payload of the frame."""
+        low, high = self.token & 0xFFFFFFFF, self.token >> 32
+        if self.version == 1:
+            return _OLD.pack(low)
+        said = _NEW.pack(low, self.version, TAKE * self.take, high)
+        return said + _OLD.pack(crc32c(said))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Hello":
+        """The inverse of `encode`. Raises ValueError if damaged."""
+        if len(data) == _OLD.size:
+            return cls(_OLD.unpack(data)[0], 1)
+        said, size = data[: _NEW.size], _NEW.size
+        if data[size : size + 4] != _OLD.pack(crc32c(said)):
+            raise ValueError(f"a hello must match its CRC, got {len(data)} bytes")
+        low, version, flags, high = _NEW.unpack(said)
+        return cls(high << 32 | low, min(version, 2), bool(flags & TAKE))
+
+
+def answered(hello: Hello, version: int, said: bytes) -> dict[str, Any]:
+    """What a device told. Raises LinkLost if it is no answer to this hello."""
+    try:
+        told = json.loads(said)
+    except ValueError as error:
+        raise LinkLost(f"a hello must be answered in JSON: {error}") from None
+    if version == 2 and told.get("to") != f"{hello.token:016x}":
+        raise LinkLost("the answer was to the hello of another host")
+    return told
