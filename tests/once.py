@@ -3,6 +3,8 @@
 import os
 import time
 
+from tests.children import PATIENCE_S
+
 
 def made_once(tmp_path_factory, name, make):
     """A folder that `make` fills, once for all workers of pytest-xdist."""
@@ -11,7 +13,7 @@ def made_once(tmp_path_factory, name, make):
     try:
         folder.mkdir()
     except FileExistsError:
-        until = time.monotonic() + 240
+        until = time.monotonic() + PATIENCE_S
         while not (folder / "made").exists() and time.monotonic() < until:
             time.sleep(0.1)
         return folder

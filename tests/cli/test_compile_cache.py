@@ -10,6 +10,7 @@ import pytest
 
 from plexgrad.cli import compile_cache
 from plexgrad.cli.compile_cache import Entries, folder, swept
+from tests.children import PATIENCE_S
 
 CHILD = """
 import jax, jax.numpy as jnp
@@ -30,7 +31,7 @@ def child(root):
     own |= {compile_cache.VARIABLE: str(root), "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-W", "error", "-c", CHILD]
     ended = subprocess.run(
-        command, env=own, capture_output=True, text=True, timeout=200
+        command, env=own, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     result, hits, misses = ended.stdout.split()

@@ -14,6 +14,7 @@ from plexgrad.cli import chip_watch, panel_words
 from plexgrad.training import live
 from plexgrad.training.following import Followed
 from plexgrad.training.progress import Progress
+from tests.children import PATIENCE_S
 
 panel = pytest.importorskip("plexgrad.cli.panel")
 
@@ -78,7 +79,7 @@ def seen(folder, *keys, during=None, size=(80, 24), alive=None):
                     app._follow()
                     await pilot.pause()
             lines, before = drawn(app), []
-            until = time.monotonic() + 5
+            until = time.monotonic() + 60
             # The keys at the foot are drawn some messages after the rest.
             while lines != before or not any("q Leave" in line for line in lines):
                 if app.return_value is not None or time.monotonic() > until:
@@ -241,7 +242,7 @@ def test_training_behind_its_panel(somewhere, capfd, monkeypatch):
     """A process of its own, which the panel follows to its end."""
 
     def run(app):
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE_S
         while app.run_.state() != "finished":
             assert time.monotonic() < until
             assert app.alive() or app.run_.poll()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import plexgrad as pg
+from tests.children import PATIENCE_S
 
 TINY = ("--slots", 400, "--seeds", 2, "--points", 2)
 
@@ -112,14 +113,14 @@ def test_ctrl_c_saves_says_how_to_go_on_and_does(tmp_path):
     with process:
         assert "train" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3
     assert f"plexgrad train --resume {folder}" in err.replace("\n", "")
     assert "Traceback" not in err
     assert pg.Record.load(folder).status == "stopped"
     assert (folder / "checkpoint.npz").exists()
     with child("--resume", folder, "--json") as process:
-        out, err = process.communicate(timeout=100)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert json.loads(out)["status"] == "finished"
     assert pg.Record.load(folder).evaluations["slots"] == 6_000_000
@@ -127,7 +128,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_does(tmp_path):
 
 def test_a_mistake_ends_a_real_process_with_two_and_one_line():
     with child("knitting") as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (2, "")
     assert err.startswith("plexgrad: a task must be one of")
     assert err.count("\n") == 1

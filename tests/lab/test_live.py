@@ -13,6 +13,7 @@ from plexgrad import lab
 from plexgrad.core.record import Record
 from plexgrad.training import live
 from plexgrad.training.following import Followed
+from tests.children import PATIENCE_S
 
 XOR = pg.data.load("xor")
 TERMS = {
@@ -51,7 +52,7 @@ def run(device, folder=None, **more):
     return lab.train(device, XOR, **{**TERMS, "out": folder, **more})
 
 
-def waited_for(condition, seconds=60):
+def waited_for(condition, seconds=PATIENCE_S):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
@@ -189,7 +190,7 @@ def test_a_killed_run_goes_on_though_the_device_has_lost_its_power(tmp_path):
     child = subprocess.Popen(words)
     run_ = Followed(tmp_path, child.pid)
     try:
-        waited_for(lambda: run_.poll() and run_.lines[-1]["slot"] > 50, 120)
+        waited_for(lambda: run_.poll() and run_.lines[-1]["slot"] > 50)
     finally:
         child.kill()
         child.wait()

@@ -82,13 +82,14 @@ def test_nagles_algorithm_is_off():
         assert visa.send_at_once(resource)
         resource.timeout, resource.read_termination = 2000, "\n"
         took = []
-        for _ in range(21):
+        for _ in range(60):
             began = time.perf_counter()
             resource.write_raw(b"W:DATA %s\n" % block(np.zeros(9, "<f4")))
             assert resource.query("*OPC?") == "1"
             took.append(time.perf_counter() - began)
-        # With it, a pair takes 40 ms.
-        assert sorted(took)[10] < 0.02
+        # With it, every pair takes 40 ms, when answers are no longer hurried as at
+        # first; a busy machine delays only some.
+        assert min(took[30:]) < 0.02
         device.close()
     assert not visa.send_at_once(object())
 
@@ -100,21 +101,21 @@ def test_a_time_out_is_told_and_the_next_call_works(via):
     def stuck(*args, **more):
         if slow.is_set():
             slow.clear()
-            gate.wait(5)
+            gate.wait(60)
         return measure(*args, **more)
 
     served.measure = stuck
     shown = lab.Shown(XOR.x_train[None], XOR.y_train[None])
     rest = np.zeros((1, 9), np.float32)
     with serve(served, AT) as listener:
-        device = find.device_at(f"{listener.url}?via={via}&timeout_s=0.2")
+        device = find.device_at(f"{listener.url}?via={via}&timeout_s=1")
         device.open()
         before = device.measure(rest, shown).cost
         slow.set()
         began = time.perf_counter()
-        with pytest.raises(LinkLost, match="must answer within 0.2 s"):
+        with pytest.raises(LinkLost, match="must answer within 1"):
             device.measure(rest, shown)
-        assert time.perf_counter() - began < 2
+        assert time.perf_counter() - began < 30
         gate.set()
         np.testing.assert_array_equal(device.measure(rest, shown).cost, before)
         assert device.link.reconnects == 1
@@ -194,7 +195,7 @@ def test_urls():
     ):
         pass
     for each in VIAS:
-        device = find.device_at(f"scpi://127.0.0.1:1?via={each}&timeout_s=0.2")
+        device = find.device_at(f"scpi://127.0.0.1:1?via={each}&timeout_s=1")
         with pytest.raises(OSError, match=r"nobody|gone|must answer|PyVISA"):
             device.open()
 

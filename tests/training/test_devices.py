@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import plexgrad as pg
 from plexgrad.training.devices import Split
 from plexgrad.training.plan import Plan
+from tests.children import ended
 from tests.once import made_once
 
 from .helpers import trained
@@ -35,7 +36,7 @@ def on_devices(folder):
     for devices in RUNS:
         (folder / str(devices)).mkdir()
     running = [worker(folder / str(devices), devices=devices) for devices in RUNS]
-    assert [process.wait(240) for process in running] == [0] * len(running)
+    assert ended(running) == [0] * len(running)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import plexgrad as pg
+from tests.children import PATIENCE_S, end, ended
 
 from .helpers import close_finals, same_record
 
@@ -53,7 +54,7 @@ def state_of(path):
         return {name: file[name] for name in file.files if name not in times}
 
 
-def grows(path, process, seconds=60):
+def grows(path, process, seconds=PATIENCE_S):
     """Wait until a file is written anew."""
     before = path.stat().st_mtime_ns if path.exists() else 0
     until = time.monotonic() + seconds
@@ -68,7 +69,7 @@ def whole(tmp_path_factory):
     """Folders of two runs that were never stopped: on one device, and on two."""
     folders = [tmp_path_factory.mktemp(f"devices{n}") for n in (1, 2)]
     running = [start(folder, n) for n, folder in enumerate(folders, 1)]
-    assert [process.wait(120) for process in running] == [0, 0]
+    assert ended(running) == [0, 0]
     return folders
 
 
@@ -84,12 +85,14 @@ def test_a_run_killed_many_times_ends_bit_for_bit_the_same(whole, tmp_path):
     chance = random.Random(1)
     for file in (FILES[0], FILES[0], FILES[1]):
         process = start(tmp_path, pause=0.03)
-        grows(tmp_path / file, process)
-        time.sleep(chance.uniform(0, 0.3))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        try:
+            grows(tmp_path / file, process)
+            time.sleep(chance.uniform(0, 0.3))
+        finally:
+            end(process)
+        assert process.returncode == -signal.SIGKILL
         assert pg.Record.load(tmp_path).status == "running"
-    assert start(tmp_path).wait(120) == 0
+    assert ended([start(tmp_path)]) == [0]
     for file in FILES:
         expected, found = state_of(whole[1] / file), state_of(tmp_path / file)
         assert expected.keys() == found.keys()

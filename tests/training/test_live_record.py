@@ -13,6 +13,7 @@ from plexgrad.core.files import NotWritten
 from plexgrad.training import live
 from plexgrad.training.following import Followed, left_s, rate
 from plexgrad.training.progress import Progress
+from tests.children import PATIENCE_S
 
 
 def glance(slot, phase="train", state="running", slots=1000, **more):
@@ -113,7 +114,7 @@ while True:
 
 def test_a_killed_run_is_told_from_a_silent_one(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", CHILD, tmp_path])
-    seen, until = Followed(tmp_path), time.monotonic() + 60
+    seen, until = Followed(tmp_path), time.monotonic() + PATIENCE_S
     while not (tmp_path / live.FILE).exists():
         assert time.monotonic() < until
         time.sleep(0.05)

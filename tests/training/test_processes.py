@@ -13,6 +13,7 @@ import pytest
 
 import plexgrad as pg
 from plexgrad.training import processes
+from tests.children import PATIENCE_S, end, ended
 from tests.once import made_once
 
 from .helpers import same_record
@@ -33,7 +34,7 @@ def in_processes(folder):
         (folder / f"process{number}").mkdir()
     running = [worker(folder, port, number, devices=1) for number in range(2)]
     running.append(worker(folder, "whole", devices=2))
-    assert [process.wait(240) for process in running] == [0, 0, 0]
+    assert ended(running) == [0, 0, 0]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,12 @@ def start(port, process, slots, *more):
 def test_the_command_line_trains_in_two_processes(tmp_path):
     port, out = free_port(), tmp_path / "run"
     running = [start(port, number, 640, "--out", out) for number in range(2)]
-    (told, news), (nothing, _) = (process.communicate(120) for process in running)
+    try:
+        (told, news), (nothing, _) = (
+            p.communicate(timeout=PATIENCE_S) for p in running
+        )
+    finally:
+        end(*running)
     assert [process.returncode for process in running] == [0, 0], news
     assert json.loads(told)["status"] == "finished"
     assert "100 %" in news
@@ -134,9 +140,12 @@ def test_when_a_process_is_killed_the_other_ends_and_says_how_to_go_on(tmp_path)
     while line and not re.search(" [1-9]+ %|eval/s", line):
         line = running[0].stderr.readline()
     running[1].kill()
-    _, news = running[0].communicate(60)
-    running[1].communicate(60)
-    assert running[0].returncode == 2, news
+    try:
+        _, news = running[0].communicate(timeout=PATIENCE_S)
+        running[1].communicate(timeout=PATIENCE_S)
+    finally:
+        end(*running)
+    assert running[0].returncode == 4, news
     assert "another process has ended" in news
     assert f"--resume {out}" in news
 
