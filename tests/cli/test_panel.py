@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -268,3 +269,15 @@ def test_numbers_that_are_not_known_are_dashes(tmp_path):
         assert {value for _, value in column} <= {"-", "0", "0:00:00"}
     assert panel_words.seconds(3e-5) == "30 us"
     assert panel_words.duration(3661) == "1:01:01"
+
+
+def test_a_device_that_tells_its_cost_alone_shows_its_knobs_over_time(tmp_path):
+    found = live.Live(tmp_path, {**ABOUT, "task": "cost"}, every_s=0)
+    for slot in range(0, 501, 50):
+        it = glance(slot)
+        knobs = {f"knob_{n}": n + slot / 100 for n in range(4)}
+        found(replace(it, accuracy=np.empty(0), more={**it.more, **knobs}))
+    text = seen(tmp_path)
+    assert "knobs 0 to 3 against seconds" in text
+    assert "cost against seconds" in text
+    assert "test accuracy (%)" not in text

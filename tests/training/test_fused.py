@@ -236,7 +236,7 @@ def test_a_stopped_run_goes_on_with_its_own_loop(tmp_path, monkeypatch):
         trained(**more, loop="jax", out=tmp_path, resume=True)
     with monkeypatch.context() as patch:
         patch.setattr(fused, "missing", lambda: True)
-        with pytest.raises(ValueError, match=r"pip install 'plexgrad\[fast\]'"):
+        with pytest.raises(ValueError, match="needs numba: pip install"):
             trained(**more, out=tmp_path, resume=True)
     again = trained(**more, out=tmp_path, resume=True)
     assert again.extra["loop"] == "fused"

@@ -6,6 +6,7 @@ follow one run, from anywhere, and leaving one changes nothing. Works in 80 colu
 """
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -28,6 +29,9 @@ REPLAY_S = 10.0
 
 AGAIN_S = 3.0
 """Seconds in which a second key stops the run."""
+
+KNOB = re.compile(r"knob_\d+")
+"""Names of a device's knobs in a line of the live record."""
 
 DRAWN = 400
 """Points of a curve that are drawn."""
@@ -106,18 +110,38 @@ class Panel(App[int]):
             bar = self.query_one("#progress", ProgressBar)
             bar.update(total=last["slots"], progress=last["slot"])
         self._curve("cost", "cost", lines, 1.0)
-        self._curve("accuracy", "test accuracy (%)", lines, 100.0)
+        knobs = [name for name in (lines[-1] if lines else ()) if KNOB.fullmatch(name)]
+        if knobs and all(line.get("accuracy") is None for line in lines):
+            self._knobs(knobs, lines)
+        else:
+            self._curve("accuracy", "test accuracy (%)", lines, 100.0)
         self.refresh_bindings()
+
+    def _knobs(self, names: list[str], lines: list[Any]) -> None:
+        """The first knobs of a device whose cost is all that it tells."""
+        found = [line for line in lines if names[0] in line]
+        found = found[:: max(1, len(found) // DRAWN)] + found[-1:]
+        plot = self.query_one("#accuracy", PlotextPlot)
+        plot.plt.clear_data()
+        plot.plt.title(f"knobs 0 to {len(names) - 1} against seconds")
+        x = [line["seconds"] for line in found]
+        for name in names:
+            plot.plt.plot(x, [line.get(name) for line in found], marker="braille")
+        plot.refresh()
 
     def _curve(self, name: str, label: str, lines: list[Any], scale: float) -> None:
         found = [line for line in lines if line.get(name) is not None]
         found = found[:: max(1, len(found) // DRAWN)] + found[-1:]
-        x = [line["slot"] for line in found]
+        # Whoever stands at a bench counts seconds; a simulation has slots alone.
+        timed = bool(lines) and "steps" in lines[-1]
+        x = [line["seconds" if timed else "slot"] for line in found]
+        label += " against seconds" if timed else ""
         y = [scale * line[name] for line in found]
         plot = self.query_one(f"#{name}", PlotextPlot)
         plot.plt.clear_data()
         plot.plt.title(label)
-        plot.plt.xlim(0, lines[-1]["slots"] if lines else 1)
+        if not timed:
+            plot.plt.xlim(0, lines[-1]["slots"] if lines else 1)
         if name == "accuracy":
             plot.plt.ylim(0, 100)
             plot.plt.yticks([0, 25, 50, 75, 100])

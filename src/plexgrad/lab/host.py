@@ -284,7 +284,8 @@ def _record(
     data: Dataset | None,
 ) -> Record:
     course, bench = loop.course, loop.way.bench
-    curves = course.curves()
+    kept = saved.kept_knobs(bench.can.parameters)
+    curves = {**course.curves(), **course.knob_curves(bench.can.parameters)}
     ends = course.window * loop.way.clock.tau_theta
     seconds = max(course.seconds, 1e-9)
     final = {name: curves[name][-1] for name in METRICS if course.slot}
@@ -292,6 +293,7 @@ def _record(
         "parameters": bench.can.parameters,
         "machine": f"{platform.system()} {platform.machine()}, {bench.identity}",
         "lab": bench.accounts.summary(),
+        "knobs": {f"parameter_{n}": bench.can.where(n) for n in kept},
     }
     if data is not None:
         extra |= {"classes": list(data.classes), "source": data.source}

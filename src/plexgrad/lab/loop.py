@@ -19,6 +19,9 @@ from plexgrad.training.progress import Progress
 WATCH_S = 0.1
 """Seconds between two glances at a run."""
 
+FEW_KNOBS = 6
+"""Knobs whose values a watcher is shown."""
+
 AWAKE_S = 2.0
 """Seconds between two calls that keep the link of a paused run."""
 
@@ -150,6 +153,12 @@ class Loop:
         self.course.scores.append(self.way.samples.scores())
         self.course.spent.append(self.way.evaluations)
         self.course.slot.append(slot)
+        self.course.elapsed.append(self.course.seconds)
+        self.course.knobs.append(self._knobs())
+
+    def _knobs(self) -> np.ndarray:
+        bench = self.way.bench
+        return bench.shadow[saved.kept_knobs(bench.can.parameters)]
 
     def _ends(self) -> bool:
         if heard.came:
@@ -190,6 +199,11 @@ class Loop:
         if self._ends():
             raise _GivenUp
 
+    def _shown_knobs(self) -> dict[str, float]:
+        """Where a few knobs stood at the newest point."""
+        values = self.course.knobs[-1][:FEW_KNOBS] if self.course.knobs else []
+        return {f"knob_{n}": float(value) for n, value in enumerate(values)}
+
     def _tell(self, state: str = "running") -> None:
         self.ending.look(self._glance(state))
 
@@ -206,7 +220,7 @@ class Loop:
             np.array([value for value in seen if np.isfinite(value)]),
             0,
             state,
-            {"steps": course.window, **accounts.glance()},
+            {"steps": course.window, **accounts.glance(), **self._shown_knobs()},
             scores=dict(zip(METRICS, np.transpose(course.scores[-1:]), strict=False)),
             points=len(course.slot),
         )

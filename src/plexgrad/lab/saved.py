@@ -18,12 +18,22 @@ from plexgrad.training.ending import Ending, save_record
 from plexgrad.training.history import METRICS
 from plexgrad.training.recorded import empty, not_running
 
+MOST_KNOBS = 16
+"""Parameters whose values are kept at every point: more cannot be told apart."""
+
+
+def kept_knobs(parameters: int) -> list[int]:
+    """Which parameters' values are kept at the points: all of few, some of many."""
+    count = min(parameters, MOST_KNOBS)
+    return np.linspace(0, parameters - 1, count).round().astype(int).tolist()
+
 
 @dataclass
 class Course:
     """How far a run has come: windows done, and what was scored on the way.
 
-    `spec` is what is run, for the checkpoint.
+    At each point there are scores, the `elapsed` seconds of training and the values of
+    the `kept_knobs`. `spec` is what is run, for the checkpoint.
     """
 
     window: int = 0
@@ -32,6 +42,8 @@ class Course:
     slot: list[int] = field(default_factory=list)
     spent: list[int] = field(default_factory=list)
     scores: list[np.ndarray] = field(default_factory=list)
+    elapsed: list[float] = field(default_factory=list)
+    knobs: list[np.ndarray] = field(default_factory=list)
     spec: dict[str, Any] | None = None
 
     def curves(self) -> dict[str, np.ndarray]:
@@ -40,7 +52,17 @@ class Course:
         return {
             "slot": np.asarray(self.slot, np.int64),
             "evaluations": np.asarray(self.spent, np.int64),
+            "seconds": np.asarray(self.elapsed, float),
             **{name: scores[:, n : n + 1] for n, name in enumerate(METRICS)},
+        }
+
+    def knob_curves(self, parameters: int) -> dict[str, np.ndarray]:
+        """The values of the `kept_knobs` at the points, by column."""
+        values = np.asarray(self.knobs, np.float32)
+        return {
+            f"parameter_{number}": values[:, place]
+            for place, number in enumerate(kept_knobs(parameters))
+            if len(values)
         }
 
 
@@ -60,6 +82,8 @@ def save(
         "slot": np.asarray(course.slot, np.int64),
         "spent": np.asarray(course.spent, np.int64),
         "scores": np.asarray(course.scores, np.float32),
+        "elapsed": np.asarray(course.elapsed, float),
+        "knobs": np.asarray(course.knobs, np.float32),
         "serial": np.asarray(identity.serial),
         **{f"account_{k}": v for k, v in accounts.arrays().items()},
     }
@@ -96,6 +120,8 @@ def load(
         found["slot"].tolist(),
         found["spent"].tolist(),
         list(found["scores"]),
+        found["elapsed"].tolist(),
+        list(found["knobs"]),
     )
     return np.asarray(theta), rule, course
 

@@ -20,6 +20,7 @@ INK, MUTED, GRID = "#010203", "#040506", "#070809"
 FIRST, SECOND = "#0a0b0c", "#0d0e0f"
 ON_FIRST, CARD = "#101112", "#131415"
 THIRD, FOURTH, FIFTH, SIXTH = "#161718", "#191a1b", "#1c1d1e", "#1f2021"
+COLOURS = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",

@@ -91,6 +91,18 @@ def label(metric: str) -> str:
     return metric.replace("_", " ")
 
 
+def knobs(record: Record) -> dict[str, np.ndarray]:
+    """Curves of single parameters by their names for people, where a record has some.
+
+    A device's are kept, since somebody set its knobs and knows them.
+    """
+    names = record.extra.get("knobs")
+    if not isinstance(names, Mapping):
+        return {}
+    found = {str(name): axis(record, column) for column, name in names.items()}
+    return {name: values for name, values in found.items() if values is not None}
+
+
 def headline_metric(record: Record) -> str | None:
     """The metric that the run is judged by: the first of its usual ones."""
     own = [name for name in metric_names(record) if name in record.final]

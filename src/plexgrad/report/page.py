@@ -45,6 +45,8 @@ def render(record: Record) -> str:
 _FIGURES = {
     "updates": plots.by_updates,
     "evaluations": plots.by_evaluations,
+    "seconds": plots.by_seconds,
+    "knobs": plots.knob_values,
     "cost": plots.cost,
     "angle": plots.angle,
     "confusion": confusion.heat_map,
@@ -65,6 +67,7 @@ def _context(record: Record) -> dict[str, Any]:
         "reference": record.reference is not None,
         "several": facts.seeds(record) > 1,
         "quartiles": facts.seeds(record) >= 4,
+        "some_knobs": len(facts.knobs(record)) < record.extra.get("parameters", 0),
         "law": "cosine_law" in record.extra,
         "batch": record.spec.get("batch"),
         "tables": {

@@ -4,6 +4,7 @@ None means that the record holds nothing to draw. The line is the median over se
 band their middle half (their whole range below four seeds), thin lines are the seeds.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from plexgrad.report.facts import (
     BACKPROPAGATION,
     axis,
     headline_metric,
+    knobs,
     label,
     methods,
     series,
@@ -23,6 +25,8 @@ from plexgrad.report.numbers import is_share, level, number, spread
 from plexgrad.report.strokes import count_ticks, goal, legend, quantiles, spread_line
 
 COLOURS = (canvas.FIRST, canvas.SECOND)
+NAMED_KNOBS = 8
+"""Knobs up to which a legend names them all."""
 
 
 def by_updates(record: Record) -> str | None:
@@ -74,8 +78,51 @@ def by_evaluations(record: Record) -> str | None:
     )
 
 
+def by_seconds(record: Record) -> str | None:
+    """The judged metric against seconds of training, where a device took them."""
+    metric, seconds = headline_metric(record), axis(record, "seconds")
+    values = None if metric is None else _scaled_series(record, metric)
+    if metric is None or seconds is None or values is None:
+        return None
+
+    def paint(axes: Any) -> None:
+        name = canvas.clip(methods(record)[0][0], 24)
+        spread_line(axes, seconds, values, canvas.FIRST, name)
+        _count_axis(axes, "seconds of training", seconds)
+        _metric_axis(axes, metric)
+
+    return canvas.draw(
+        paint, "seconds", f"{label(metric).capitalize()} against seconds of training"
+    )
+
+
+def knob_values(record: Record) -> str | None:
+    """Where the knobs of a device stood, against seconds of training."""
+    seconds, found = axis(record, "seconds"), knobs(record)
+    if seconds is None or not found:
+        return None
+
+    def paint(axes: Any) -> None:
+        colours = itertools.cycle(canvas.COLOURS)
+        for (name, values), colour in zip(found.items(), colours, strict=False):
+            axes.plot(seconds, values, color=colour, label=canvas.clip(name, 24))
+        _count_axis(axes, "seconds of training", seconds)
+        units = {name.partition(" (")[2].rstrip(")") for name in found}
+        unit = units.pop() if len(units) == 1 else ""
+        axes.set_ylabel(f"value, {unit}" if unit else "value")
+        if len(found) <= NAMED_KNOBS:
+            legend(axes)
+
+    return canvas.draw(paint, "knobs", "Values of the knobs against seconds")
+
+
 def cost(record: Record) -> str | None:
-    """Cost on the training data and on the test data, against parameter updates."""
+    """Cost on the training data and on the test data, against parameter updates.
+
+    None if the cost is all that there is to judge by: it is drawn already.
+    """
+    if str(headline_metric(record)).endswith("cost"):
+        return None
     test, train = _lines(record, "test_cost"), _lines(record, "train_cost")
     if not test and not train:
         return None

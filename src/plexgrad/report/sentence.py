@@ -40,7 +40,8 @@ def _device(record: Record) -> str:
         return ""
     name = f"{chip.get('vendor', '')} {chip.get('model', '')}".strip()
     knobs = f"a device with {count(record.extra.get('parameters'))} knobs"
-    return f"{name}, {knobs}" if name else knobs.capitalize()
+    said = f"{name}, {knobs}" if name else knobs
+    return said[0].upper() + said[1:]
 
 
 def _network(record: Record) -> str:

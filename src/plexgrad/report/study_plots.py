@@ -12,14 +12,6 @@ from plexgrad.core.study_result import Axis, Plot, Series
 from plexgrad.report import canvas
 from plexgrad.report.strokes import count_ticks, legend
 
-COLOURS = (
-    canvas.FIRST,
-    canvas.SECOND,
-    canvas.THIRD,
-    canvas.FOURTH,
-    canvas.FIFTH,
-    canvas.SIXTH,
-)
 MANY_POINTS = 15
 """Points from which a spread is a band, not bars."""
 
@@ -57,7 +49,8 @@ def paint(axes: Any, plot: Plot, palette: Mapping[str, str]) -> int:
     boxes = [series for series in plot.series if series.samples]
     for series in plot.series:
         place = groups.index(series.group or series.name) if series.role != "law" else 0
-        colour = canvas.INK if series.role == "law" else COLOURS[place % len(COLOURS)]
+        own = canvas.COLOURS[place % len(canvas.COLOURS)]
+        colour = canvas.INK if series.role == "law" else own
         colour = palette.get(colour, colour)
         if series.samples:
             _boxes(axes, series, colour, boxes.index(series), len(boxes))

@@ -11,9 +11,8 @@ import numpy as np
 
 from plexgrad.core.files import write_atomically
 from plexgrad.report import canvas
-from plexgrad.report.canvas import LIGHT
+from plexgrad.report.canvas import COLOURS, LIGHT
 from plexgrad.report.strokes import count_ticks
-from plexgrad.report.study_plots import COLOURS
 from plexgrad.training.traces import Traces
 
 SHOWN = 3
