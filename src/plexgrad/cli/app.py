@@ -132,4 +132,13 @@ def guarded(command: Callable[..., Any]) -> int:
 
 def _complain(error: Exception) -> None:
     with contextlib.suppress(OSError):  # a terminal that is gone
-        typer.secho(f"plexgrad: {plain(error)}", err=True, fg="red")
+        typer.secho(f"plexgrad: {plain(_words(error))}", err=True, fg="red")
+
+
+def _words(error: Exception) -> str:
+    """What went wrong; the file's name comes first where the system gave a number."""
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    what = error.strerror[:1].lower() + error.strerror[1:]
+    named = " and ".join(str(n) for n in (error.filename, error.filename2) if n)
+    return f"{named}: {what}" if named else what

@@ -1,0 +1,31 @@
+"""Errors of the system are told by what went wrong and where, not by a number."""
+
+from functools import partial
+
+import pytest
+
+from plexgrad.cli.app import guarded
+
+
+def raised(error, standalone_mode):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            FileNotFoundError(2, "No such file or directory", "a/b.npz"),
+            "a/b.npz: no such file or directory",
+        ),
+        (
+            OSError(18, "Invalid cross-device link", "a", None, "b"),
+            "a and b: invalid cross-device link",
+        ),
+        (OSError(24, "Too many open files"), "too many open files"),
+        (FileNotFoundError("no record at x"), "no record at x"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file(error, said, capsys):
+    assert guarded(partial(raised, error)) == 2
+    assert capsys.readouterr().err == f"plexgrad: {said}\n"
