@@ -29,7 +29,14 @@ def test_a_run_leaves_its_folder_and_prints_json(plexgrad, tmp_path):
     assert len(told["methods"]) == 2
     folder = tmp_path / told["folder"]
     assert folder == tmp_path / "runs" / "xor"
-    left = {"record.json", "metrics.csv", "report.html", "checkpoint.npz", "live.jsonl"}
+    left = {
+        "record.json",
+        "metrics.csv",
+        "report.html",
+        "checkpoint.npz",
+        "live.jsonl",
+        "params.npz",
+    }
     assert run_files(folder) == left | {"checkpoint-backpropagation.npz"}
     assert "100 %" in err
     record = pg.Record.load(folder)
@@ -224,3 +231,53 @@ def test_what_the_parser_refuses_ends_in_two_without_a_traceback(plexgrad, words
     assert (status, out) == (2, "")
     assert "Usage" in err
     assert "Traceback" not in err
+
+
+def test_runs_that_begin_together_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    size = ("--slots", 40, "--seeds", 1, "--points", 1, "--no-backprop", "--quiet")
+    running = [child("xor", *size, "--key", key) for key in (1, 2, 3)]
+    said = [process.communicate(timeout=200) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    names = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert names == {"xor", "xor-2", "xor-3"}
+    keys = [pg.Record.load(tmp_path / "runs" / name).spec["key"] for name in names]
+    assert sorted(keys) == [[0, 1], [0, 2], [0, 3]]
+
+
+def test_a_goal_that_is_reached_ends_a_run_with_0_and_its_report(plexgrad, tmp_path):
+    words = ("train", "xor", *TINY, "--until", "test_cost=9", "--out", "run")
+    status, out, err = plexgrad(*words)
+    assert status == 0
+    assert "the goal was 9" in err
+    assert "go on with: plexgrad train --resume run" in err
+    record = pg.Record.load("run")
+    assert (record.status, record.evaluations["slots"]) == ("stopped", 0)
+    assert plexgrad("report", "run")[0] == 0
+    status, _, _ = plexgrad("train", "--resume", "run", "--quiet")
+    assert (status, pg.Record.load("run").status) == (0, "finished")
+
+
+def test_parameters_are_exported_and_started_from(plexgrad, tmp_path):
+    short = (*TINY, "--no-backprop", "--quiet")
+    assert plexgrad("train", "xor", *short, "--best", "--out", "one")[0] == 0
+    one = pg.Record.load("one")
+    assert one.spec["keep"] == "best"
+    assert plexgrad("train", "xor", *short, "--start", "one", "--out", "two")[0] == 0
+    first = pg.Record.load("two").curves["test_cost"][0]
+    assert (first <= one.curves["test_cost"].min(axis=0) + 1e-6).any()
+    wanted = {name: array[1] for name, array in one.params.items()}
+    for to, ending in (("npz", "npz"), ("json", "json"), ("c", "h")):
+        status, out, _ = plexgrad("export", "one", "--to", to, "--seed", 1)
+        assert (status, out.strip()) == (0, f"one/exported.{ending}")
+    with np.load("one/exported.npz") as found:
+        for name, array in wanted.items():
+            np.testing.assert_array_equal(found[name], array)
+    told = json.loads((tmp_path / "one" / "exported.json").read_text())
+    np.testing.assert_allclose(told["0/weight"], wanted["0/weight"])
+    header = (tmp_path / "one" / "exported.h").read_text()
+    body = re.search(r"plexgrad_0_weight\[\d+\] = \{(.*?)\}", header, re.DOTALL)[1]
+    numbers = [np.float32(text.strip().removesuffix("f")) for text in body.split(",")]
+    np.testing.assert_array_equal(numbers, wanted["0/weight"].reshape(-1))
+    assert plexgrad("export", "one", "--seed", 2)[0] == 2
+    assert plexgrad("train", "xor", "--net", "2-3-1", "--start", "one")[0] == 2

@@ -101,4 +101,4 @@ def test_a_run_killed_many_times_ends_bit_for_bit_the_same(whole, tmp_path):
     same_record(pg.Record.load(tmp_path), pg.Record.load(whole[1]))
     kept = {name.replace(".npz", ".previous.npz") for name in FILES}
     left = {path.name for path in tmp_path.iterdir() if path.name[0] != "."}
-    assert left - kept == {"record.json", *FILES}
+    assert left - kept == {"record.json", "params.npz", *FILES}

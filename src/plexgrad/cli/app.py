@@ -15,6 +15,7 @@ from plexgrad.cli import (
     compile_cache,
     data,
     doctor,
+    export,
     report,
     study,
     time,
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 app.command("train")(train.train)
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("study")(study.study)
 app.command("time")(time.time)
 app.command("tune")(tune.tune)

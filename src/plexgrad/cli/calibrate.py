@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from plexgrad.cli.chip_setting import cost_of
+from plexgrad.cli.chip_setting import cost_of, start_of
 from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import starting_spec, use_devices, with_options
 from plexgrad.codes import Rademacher
@@ -54,8 +54,11 @@ def calibrate(
     sampling: Annotated[str, _option("As of chip train.")] = "auto",
     key: Annotated[int, _option("Random key: the start, as of chip train.")] = 0,
     start: Annotated[
-        tuple[float, float] | None,
-        _option("Draw the first parameters from LOW HIGH; default: as declared."),
+        str | None,
+        _option(
+            "Draw the first parameters from LOW,HIGH, or take those of the run in a "
+            "folder; default: as declared."
+        ),
     ] = None,
     keep: Annotated[bool, _option("Start from what it holds.", "--keep")] = False,
     budget: Annotated[
@@ -121,7 +124,7 @@ def calibrate(
             ),
             key=key,
             cost=cost,
-            start="keep" if keep else start,
+            start=start_of("keep" if keep else start),
             knob_budget=knob_budget,
             listen_s=listen,
             settle_s=settle,

@@ -10,6 +10,7 @@ import typer
 
 from plexgrad import data as datasets
 from plexgrad.cli.options import merge, starting_spec, with_options
+from plexgrad.core.params import FILE
 from plexgrad.data import Dataset
 from plexgrad.lab import find
 from plexgrad.lab.calibrate import Calibration
@@ -116,6 +117,27 @@ def explained(arguments: Mapping[str, Any], calibration: Path | None) -> dict[st
     return found | {"device_s": float(f"{spent:.3g}")}
 
 
+def start_of(text: str | None) -> tuple[float, float] | str | None:
+    """What `--start` names: a range LOW,HIGH, the folder of a run, or "keep".
+
+    Raises ValueError for anything else.
+    """
+    if text is None or text == "keep":
+        return text
+    if (Path(text) / FILE).is_file():
+        return text
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(
+            "start must be LOW,HIGH, the folder of a run with trained parameters, or "
+            f"keep, got {text!r}"
+        ) from None
+    if low > high:
+        raise ValueError(f"start must be LOW,HIGH in that order, got {text}")
+    return low, high
+
+
 def refuse_other_task(found: Calibration, task: str | None, place: Path) -> None:
     """Raise ValueError unless a calibration's recommendation is for this task."""
     if found.recommendation is not None and found.task != (task or ""):
@@ -172,7 +194,8 @@ def again(spec: Mapping[str, Any]) -> dict[str, Any]:
     built = _built({**spec, **SHELL})
     kept = ("data", "estimator", "rule", "clock", "slots", "batch", "key", "sampling")
     found = {name: built[name] for name in (*kept, "points", "cost", "crossing")}
-    return found | {name: spec[name] for name in READINGS if name in spec}
+    found |= {name: spec[name] for name in READINGS if name in spec}
+    return found | {"keep": spec.get("keep", "last")}
 
 
 SHELL = {"chip": {"kind": "Simulated", "net": {"kind": "MLP", "sizes": [1, 1]}}}

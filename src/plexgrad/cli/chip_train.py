@@ -19,12 +19,14 @@ from plexgrad.cli.chip_setting import (
     explained,
     print_accounts,
     several,
+    start_of,
     started,
 )
 from plexgrad.cli.ends import finish, stopped
 from plexgrad.cli.folders import refuse_taken, run_folder
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
+from plexgrad.cli.run_options import BestKept, PatiencePoints, Until
 from plexgrad.cli.screen import Screen, show
 from plexgrad.core.claim import claimed
 from plexgrad.core.record import Record
@@ -35,6 +37,7 @@ from plexgrad.lab.device import LinkLost
 from plexgrad.lab.each import folders_of, train_each
 from plexgrad.report.event_files import EventFiles
 from plexgrad.training import checkpoint
+from plexgrad.training.goals import asked
 from plexgrad.training.live import together
 from plexgrad.training.progress import Watcher
 
@@ -128,14 +131,19 @@ def train(
         int | None, _option("Points of the learning curves; default: 10.", TIME)
     ] = None,
     start: Annotated[
-        tuple[float, float] | None,
+        str | None,
         _option(
-            "Draw the first parameters from LOW HIGH; default: as declared.", DEVICE
+            "Draw the first parameters from LOW,HIGH, take those of the run in a "
+            "folder, or keep what the device holds: keep. Default: as declared.",
+            DEVICE,
         ),
     ] = None,
     keep: Annotated[
-        bool, _option("Start from what the device holds.", DEVICE, "--keep")
+        bool, _option("The same as --start keep.", DEVICE, "--keep")
     ] = False,
+    until: Until = None,
+    patience_points: PatiencePoints = None,
+    best: BestKept = False,
     crossing: Annotated[
         str,
         _option(
@@ -257,12 +265,13 @@ def train(
             arguments = started(task, given, eta, calibration, urls[0]) | {
                 "sampling": sampling,
                 "points": points or POINTS,
-                "start": "keep" if keep else start,
+                "start": start_of("keep" if keep else start),
                 "crossing": crossing,
                 "repeats": repeats,
                 "average": average,
                 "step_limit": step_limit,
                 "share": share,
+                "keep": "best" if best else "last",
             }
             for one in folders:
                 refuse_taken(one, f"--resume --out {shlex.quote(str(folder))}")
@@ -281,6 +290,7 @@ def train(
         look = as_calibrated(calibration, screen.say)
         arguments |= {"resume": resume, "patience_s": patience, "ready": look}
         arguments["foresee"] = lambda found: screen.say(expected(found))
+        arguments["stop"] = asked(until, patience_points)
         seen = together(*watchers)
         words = ["plexgrad", "chip", "train", ",".join(urls), *each * ["--each"]]
         go_on = shlex.join([*words, "--resume", "--out", str(folder)])

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from plexgrad.core.claim import owner
+from plexgrad.core.owner import lives, named
 from plexgrad.core.record import Record
 from plexgrad.core.study_result import StudyResult
 from plexgrad.report import (
@@ -32,8 +34,8 @@ def report(
     record = Record.load(folder)
     if not record.final:
         raise ValueError(
-            f"{folder} must hold a finished run; this one is {record.status}: "
-            f"{_going_on(record, folder)}"
+            f"{folder} must hold a run that was scored; this one "
+            f"{_state(record, folder)}"
         )
     draw(record, folder if folder.is_dir() else folder.parent, as_json)
 
@@ -48,6 +50,16 @@ def _going_on(record: Record, folder: Path) -> str:
     url = str(record.spec["chip"].get("url") or "URL")
     words = ["plexgrad", "chip", "train", url, "--resume", "--out", str(place)]
     return shlex.join(words)
+
+
+def _state(record: Record, folder: Path) -> str:
+    """What became of a run without scores, and what to do about it."""
+    place = folder if folder.is_dir() else folder.parent
+    who = owner(place)
+    if record.status == "running" and who and lives(who) is not False:
+        return f"goes on ({named(who)}); see plexgrad chip watch {place}"
+    gone = "was killed" if record.status == "running" else f"is {record.status}"
+    return f"{gone}: {_going_on(record, folder)}"
 
 
 def draw(record: Record, folder: Path, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from plexgrad.cli.options import (
     with_options,
 )
 from plexgrad.cli.report import draw
+from plexgrad.cli.run_options import BestKept, PatiencePoints, Until
 from plexgrad.cli.screen import Screen, show
 from plexgrad.cli.trace import draw_start, refuse_untraceable
 from plexgrad.cli.watchers import Watchers
@@ -27,6 +28,7 @@ from plexgrad.core.signals import listening
 from plexgrad.training import checkpoint, processes
 from plexgrad.training import train as run
 from plexgrad.training.explain import explain
+from plexgrad.training.goals import asked
 from plexgrad.training.specs import build, presets
 
 MODEL, METHOD, TIME, FILES = "Model", "Method", "Time and size", "Files and output"
@@ -173,6 +175,13 @@ def train(
             "--backprop/--no-backprop",
         ),
     ] = None,
+    until: Until = None,
+    patience_points: PatiencePoints = None,
+    best: BestKept = False,
+    start: Annotated[
+        Path | None,
+        _option("Start from the parameters of the run in this folder.", MODEL),
+    ] = None,
     spec: Annotated[
         Path | None,
         _option("A TOML file with some or all of a run's settings.", FILES),
@@ -241,6 +250,7 @@ def train(
     def resolved() -> tuple[dict[str, Any], str]:
         if resume is not None:
             more = {"task": task, "spec": spec, "from": source, "out": out}
+            more |= {"start": start, "best": best or None}
             _refuse_beside("--resume", {**options, **more})
             folder = resume if resume.is_dir() else resume.parent
             found = checkpoint.spec_of(resume)
@@ -248,9 +258,13 @@ def train(
         if source is not None:
             _refuse_beside("--from", {"spec": spec})
         file = spec if source is None else source
-        start = starting_spec(task, file, analog)
-        start = {"key": 0, "backpropagation": True} | start
-        settings = with_options(start, options)
+        base = starting_spec(task, file, analog)
+        base = {"key": 0, "backpropagation": True} | base
+        settings = with_options(base, options)
+        if start is not None:
+            settings["start"] = {"run": str(start)}
+        if best:
+            settings["keep"] = "best"
         usual = Path("runs") / str(settings["task"]["name"])
         if explain_:
             return settings, str(out or usual)
@@ -270,6 +284,7 @@ def train(
             return
         refuse_untraceable(arguments, trace)
         going_on = resume is not None
+        arguments["stop"] = asked(until, patience_points)
         screen = Screen(quiet or not processes.first())
         watchers = Watchers(screen, folder, settings, going_on, tensorboard)
         record = _run(arguments, folder, going_on, watchers, again)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core import params as trained
 from plexgrad.core.files import write_atomically
 from plexgrad.core.reading import read_json, shown
 from plexgrad.core.shape import (
@@ -57,6 +58,27 @@ class Record:
     reference: "Record | None" = None
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._params: trained.Named | None = None
+        self._folder: Path | None = None
+
+    @property
+    def params(self) -> trained.Named:
+        """The parameters that were kept, by leaf path, with a leading axis of seeds.
+
+        Of a record that was loaded they are read from the run's folder when they are
+        asked for. Raises FileNotFoundError if there are none.
+        """
+        if self._params is None:
+            if self._folder is None:
+                raise FileNotFoundError("this record has no trained parameters")
+            self._params = trained.load(self._folder)
+        return self._params
+
+    @params.setter
+    def params(self, found: trained.Named) -> None:
+        self._params = found
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; arrays become lists, numbers that are not finite become null."""
         data = {
@@ -96,10 +118,15 @@ class Record:
         return cls(**values)
 
     def save(self, folder: str | Path) -> Path:
-        """Write `record.json` into `folder`, whole or not at all, with its digest."""
+        """Write `record.json` into `folder`, whole or not at all, with its digest.
+
+        Parameters that it has go into `params.npz`.
+        """
         path, data = Path(folder) / "record.json", self.to_json()
         data = {"format": FORMAT, DIGEST: digest(data), **data}
         write_atomically(path, json.dumps(data, indent=1, allow_nan=False).encode())
+        if self._params is not None:
+            trained.save(path.parent, self._params)
         return path
 
     @classmethod
@@ -114,9 +141,11 @@ class Record:
         if not path.is_file():
             raise FileNotFoundError(f"no record at {path}")
         try:
-            return cls.from_json(mapping("a record", read_json(path)))
+            record = cls.from_json(mapping("a record", read_json(path)))
         except ValueError as error:
             raise ValueError(f"{path} is not a record: {error}") from error
+        record._folder = path.parent
+        return record
 
     @classmethod
     def found(cls, folder: Path) -> "Record | None":

@@ -5,10 +5,10 @@ same key, so an ideal device ends where the simulated chip ends, up to rounding.
 """
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from plexgrad.core.keys import as_key
 from plexgrad.core.record import Record, versions
 from plexgrad.core.signals import listening
 from plexgrad.core.spec import to_spec
-from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
+from plexgrad.core.validate import finite, int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.lab import saved, shares
@@ -28,6 +28,7 @@ from plexgrad.lab.doubts import Doubts
 from plexgrad.lab.forecast import Foresee
 from plexgrad.lab.loop import Loop
 from plexgrad.lab.notes import warn
+from plexgrad.lab.params import flat, named
 from plexgrad.lab.samples import Samples, refuse_mismatch
 from plexgrad.lab.team import AnyBench, Tell, bench_of
 from plexgrad.lab.transient import Transient
@@ -38,10 +39,12 @@ from plexgrad.training.arguments import refuse_no_dataset, refuse_other_types
 from plexgrad.training.discrete import Keys
 from plexgrad.training.ending import Ending, Stop, save_record
 from plexgrad.training.history import METRICS
+from plexgrad.training.keeping import Best, Keep
 from plexgrad.training.live import Live
 from plexgrad.training.order import Order
 from plexgrad.training.progress import Watcher
 from plexgrad.training.rule import rule_spec
+from plexgrad.training.starting import found
 
 
 def train(
@@ -67,6 +70,7 @@ def train(
     stop: Stop | None = None,
     tell: Tell | None = None,
     transient: Transient = (),
+    keep: Keep = "last",
     ready: Callable[[AnyBench], object] | None = None,
     foresee: Foresee | None = None,
     repeats: int = 1,
@@ -85,8 +89,10 @@ def train(
     `data` is None for a device whose cost needs no samples. `sampling` is that of
     `train`, or "runs": samples that follow one another, for a device that can show
     nothing else ("auto" takes it then). `cost` is made by the host of a device that
-    gives outputs. `start` is an array (P,), a range (low, high) to draw from, "keep",
-    or None for the range that the device declares. `crossing` is a way of `lab.ways`,
+    gives outputs. `start` is an array (P,), a range (low, high) to draw from, "keep", a
+    record or the folder of a run to start from its parameters, or None for the range
+    that the device declares. `keep="best"` is as of `train`; the device then ends with
+    the best parameters. `crossing` is a way of `lab.ways`,
     or "auto": the one that sends least.
 
     Every row is measured `repeats` times, and their "mean" or "median" is the cost, as
@@ -172,6 +178,8 @@ def train(
             "step_limit": doubts.limit.told,
             "share": bool(share),
         }
+        if one_of("keep", keep, get_args(Keep)) != "last":
+            spec["keep"] = keep
         folder = None if out is None else Path(out)
         stack.enter_context(saved.begun(folder, spec, resume, ending))
         samples = Samples(bench, data, cost, repeats, average)
@@ -189,6 +197,8 @@ def train(
         else:
             begin(bench, start, keys)
         course.spec = spec
+        if keep == "best" and course.best is None:
+            course.best = Best()
         shares.check_amplitude(bench, float(estimator.code.amplitude), bool(share))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
         due, look = sorted(set(points)), (ending, live, foresee)
@@ -242,10 +252,19 @@ def batches_of(
 
 
 def begin(bench: AnyBench, start: Any, keys: Keys) -> None:
-    """Write the parameters to start from."""
-    if isinstance(start, str):
-        one_of("start", start, ("keep",))
+    """Write the parameters to start from.
+
+    Raises ValueError for a range that is none, and for parameters of another shape.
+    """
+    if isinstance(start, str) and start == "keep":
         return
+    if isinstance(start, str | Path | Record | Mapping):
+        bench.write(flat(bench, found(start)))
+        return
+    if isinstance(start, tuple | list):
+        low, high = finite("start", start[0]), finite("start", start[1])
+        if low > high:
+            raise ValueError(f"start must be LOW,HIGH in that order, got {low},{high}")
     if isinstance(start, np.ndarray | jax.Array):
         bench.write(np.asarray(start, np.float32))
         return
@@ -301,7 +320,10 @@ def _record(
         extra["confusion"] = loop.confusion
     if loop.ending.by:
         extra["ended"] = loop.ending.told()
-    return Record(
+    best = course.best if course.best and course.best.params else None
+    if best is not None:
+        extra["kept"] = best.told()
+    record = Record(
         spec=spec,
         final=final,
         curves=curves,
@@ -321,3 +343,5 @@ def _record(
         diverged=diverged,
         extra=extra,
     )
+    record.params = best.params if best else named(bench, bench.shadow)
+    return record

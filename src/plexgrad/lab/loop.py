@@ -9,6 +9,7 @@ import numpy as np
 from plexgrad.core.signals import heard
 from plexgrad.lab import saved
 from plexgrad.lab.forecast import Foresee, Pace
+from plexgrad.lab.params import flat, named
 from plexgrad.lab.saved import Course
 from plexgrad.lab.ways import Way
 from plexgrad.training.ending import Ending
@@ -114,6 +115,8 @@ class Loop:
         self.confusion = way.samples.confusion()
         if self.folder is not None:
             self.save()
+        if course.best is not None and course.best.params:
+            way.bench.write(flat(way.bench, course.best.params))
         return "finished", {}
 
     def save(self) -> None:
@@ -155,6 +158,9 @@ class Loop:
         self.course.slot.append(slot)
         self.course.elapsed.append(self.course.seconds)
         self.course.knobs.append(self._knobs())
+        if (best := self.course.best) is not None:
+            here = named(self.way.bench, self.way.bench.shadow)
+            best.see(slot, self.course.scores[-1][None], here)
 
     def _knobs(self) -> np.ndarray:
         bench = self.way.bench

@@ -16,6 +16,7 @@ from plexgrad.training import checkpoint
 from plexgrad.training.checkpoint import CHECKPOINT
 from plexgrad.training.ending import Ending, save_record
 from plexgrad.training.history import METRICS
+from plexgrad.training.keeping import Best
 from plexgrad.training.recorded import empty, not_running
 
 MOST_KNOBS = 16
@@ -33,7 +34,8 @@ class Course:
     """How far a run has come: windows done, and what was scored on the way.
 
     At each point there are scores, the `elapsed` seconds of training and the values of
-    the `kept_knobs`. `spec` is what is run, for the checkpoint.
+    the `kept_knobs`. `spec` is what is run, for the checkpoint; `best` has the best
+    parameters if those are to be kept.
     """
 
     window: int = 0
@@ -45,6 +47,7 @@ class Course:
     elapsed: list[float] = field(default_factory=list)
     knobs: list[np.ndarray] = field(default_factory=list)
     spec: dict[str, Any] | None = None
+    best: Best | None = None
 
     def curves(self) -> dict[str, np.ndarray]:
         """As a record keeps them."""
@@ -86,6 +89,7 @@ def save(
         "knobs": np.asarray(course.knobs, np.float32),
         "serial": np.asarray(identity.serial),
         **{f"account_{k}": v for k, v in accounts.arrays().items()},
+        **({} if course.best is None else course.best.arrays()),
     }
     checkpoint.save(folder / CHECKPOINT, (theta, rule), progress, course.spec)
 
@@ -123,6 +127,9 @@ def load(
         found["elapsed"].tolist(),
         list(found["knobs"]),
     )
+    if "best_slot" in found:
+        course.best = Best()
+        course.best.take(found)
     return np.asarray(theta), rule, course
 
 

@@ -140,9 +140,10 @@ class AnalogLoop:
         """Devices that share a slot: one."""
         return 1
 
-    def init(self, keys: Keys) -> AnalogState:
-        """The state before the first slot."""
-        params = self.chip.settle(self.chip.init(keys.init), keys.noise)
+    def init(self, keys: Keys, start: PyTree | None = None) -> AnalogState:
+        """The state before the first slot, from these parameters or from new ones."""
+        first = self.chip.init(keys.init) if start is None else start
+        params = self.chip.settle(first, keys.noise)
         zero = jax.tree.map(jnp.zeros_like, widened(params))
         nan = jnp.float32(jnp.nan)
         none = jnp.float32(0.0)

@@ -70,9 +70,10 @@ class Loop:
     plan: Plan
     workers: int = 1
 
-    def init(self, keys: Keys) -> State:
-        """The state before the first slot."""
-        params = self.chip.settle(self.chip.init(keys.init), keys.noise)
+    def init(self, keys: Keys, start: PyTree | None = None) -> State:
+        """The state before the first slot, from these parameters or from new ones."""
+        first = self.chip.init(keys.init) if start is None else start
+        params = self.chip.settle(first, keys.noise)
         zero = jax.tree.map(jnp.zeros_like, widened(params))
         return State(
             params,

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from plexgrad.core.layout import Layout
+from plexgrad.core.params import named
 from plexgrad.core.record import Record, versions
 from plexgrad.training.analog import AnalogState
 from plexgrad.training.discrete import NEVER, State
@@ -77,7 +78,9 @@ def recorded(
     if code is not None and rests:
         patterns = run.clock.patterns
         extra["cosine_law"] = (1 + code.excess(patterns, layout)) ** -0.5
-    return Record(
+    if run.best is not None:
+        extra["kept"] = run.best.told()
+    record = Record(
         spec=spec,
         final={name: final[:, n] for n, name in enumerate(METRICS)},
         curves=curves,
@@ -97,6 +100,9 @@ def recorded(
         diverged=diverged,
         extra=extra,
     )
+    kept = run.best.params if run.best and run.best.params else None
+    record.params = named(state.params) if kept is None else kept
+    return record
 
 
 def empty(spec: dict[str, Any], status: str, ending: Ending | None = None) -> Record:

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
 from plexgrad.core.clock import Clock
 from plexgrad.core.code import BLOCK_FLOATS
@@ -32,6 +32,7 @@ from plexgrad.training.ending import Ending
 from plexgrad.training.fused import Fused, LoopName, chosen
 from plexgrad.training.history import History
 from plexgrad.training.instruments import Angles, Scores
+from plexgrad.training.keeping import Best, Keep
 from plexgrad.training.order import Order
 from plexgrad.training.plan import Plan
 from plexgrad.training.progress import Progress
@@ -46,7 +47,8 @@ class Run:
 
     `given` is the rule as `train` got it, `wanted` the loop that shall run; `used` is
     the one that does, and `reached` the slot up to which it did. `spec` goes into
-    checkpoints.
+    checkpoints. `start` are parameters of all seeds to begin with, `keep` says which to
+    keep, and `best` has the best if those are to be kept.
     """
 
     chip: AbstractTrainable
@@ -66,6 +68,9 @@ class Run:
     wanted: LoopName = "auto"
     dynamics: Analog | None = None
     spec: dict[str, Any] | None = None
+    start: PyTree | None = None
+    keep: Keep = "last"
+    best: Best | None = field(default=None, init=False)
     used: LoopName = field(default="jax", init=False)
     reached: int = field(default=0, init=False)
 
@@ -161,7 +166,12 @@ class Run:
         loop, ending = self.own_loop, ending or Ending()
         total = self.updates * loop.plan.per_window
         train = self.split.same((self.data.x_train, self.data.y_train))
-        state = self.over_seeds(loop.init, 1, 0)(self.keys)
+        if self.start is None:
+            state = self.over_seeds(loop.init, 1, 0)(self.keys)
+        else:
+            first = self.split.again(self.start)
+            state = self.over_seeds(loop.init, 2, 0)(self.keys, first)
+        self.best = Best() if self.keep == "best" else None
         history, done, kept = History([], [], []), 0, None
         times = {"seconds": 0.0, "compile_s": 0.0}
         mine = file if resume and processes.first() else None
@@ -176,6 +186,8 @@ class Run:
                 list(progress["cosines"]),
             )
             times = {name: float(progress[name]) for name in times}
+            if self.best is not None:
+                self.best.take(progress)
             state = self.split.again(state)
 
         began = time.perf_counter()
@@ -205,6 +217,7 @@ class Run:
             whole = processes.fetch(state)
             if processes.first():
                 told, spec = {**place, **history.arrays(), **times}, self.spec
+                told |= {} if self.best is None else self.best.arrays()
                 ending.keep(at, lambda: checkpoint.save(path, whole, told, spec))
 
         at = 0
@@ -215,6 +228,9 @@ class Run:
                     history.scores.append(score(state.params, self.keys))
                     point = len(history.slot)
                     history.cosines.append(angle(state, self.keys, train, done, point))
+                    if self.best is not None:
+                        here = processes.fetch(state.params)
+                        self.best.see(at, history.scores[point], here)
                     history.slot.append(at)
                     self.split.refuse_drift(state.params)
                 cost, diverged = processes.fetch((state.cost, state.diverged))

@@ -72,6 +72,10 @@ def build(
     int_at_least("slots", arguments["slots"], least, MAX_SLOTS)
     if isinstance(dynamics := arguments.get("dynamics"), Mapping):
         arguments["dynamics"] = from_spec({"kind": "Analog", **dynamics}, kinds())
+    if isinstance(start := arguments.get("start"), Mapping):
+        if not start.get("run"):
+            raise ValueError("start must be given again, it was an object")
+        arguments["start"] = start["run"]
     rule = arguments["rule"]
     if isinstance(rule, Mapping):
         if "opaque" in rule:

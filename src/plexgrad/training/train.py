@@ -32,6 +32,7 @@ from plexgrad.training.checkpoint import CHECKPOINT
 from plexgrad.training.devices import Shard
 from plexgrad.training.ending import Ending, Stop, save_record
 from plexgrad.training.fused import LoopName
+from plexgrad.training.keeping import Keep
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.preflight import refuse_lost
 from plexgrad.training.progress import Watcher
@@ -39,6 +40,7 @@ from plexgrad.training.recorded import empty, not_running, recorded
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run
 from plexgrad.training.specs import build, describe
+from plexgrad.training.starting import started
 
 REFERENCE_CHECKPOINT = "checkpoint-backpropagation.npz"
 
@@ -66,6 +68,8 @@ def train(
     dynamics: Analog | str = "discrete",
     watch: Watcher | None = None,
     stop: Stop | None = None,
+    start: Any = None,
+    keep: Keep = "last",
 ) -> Record:
     """Train a simulated chip by perturbation only, and record it.
 
@@ -96,6 +100,12 @@ def train(
     either gives True, or says why, the record has the status "stopped", the curves so
     far, and the last point's scores as final. Ctrl-C, SIGTERM and SIGHUP end it there
     too, an error at once; they are raised when checkpoint and record are saved.
+
+    `start` are parameters to begin with: a record, the folder of a run, or arrays of
+    `record.params` or a tree of the network, for each seed or for all. `keep="best"`
+    keeps each seed's parameters at its best point in the place of the last, by test
+    accuracy and then test cost. What is kept is in `record.params` and, with `out`, in
+    `params.npz`; the states of run and checkpoint are the last ones.
 
     Several processes (see `training.processes.join`) make the same call and get the
     same record; process 0 writes the folder, which the others need not see.
@@ -136,6 +146,11 @@ def train(
     }
     if filters is not None:
         values["dynamics"] = filters
+    if one_of("keep", keep, get_args(Keep)) != "last":
+        values["keep"] = keep
+    first = None
+    if start is not None:
+        first, values["start"] = started(start, chip, seeds)
     parts = {"chip": chip, "estimator": estimator, "rule": rule, "clock": clock}
     spec = describe(data, parts, values)
     run = Run(
@@ -155,6 +170,8 @@ def train(
         wanted=loop,
         dynamics=filters,
         spec=spec,
+        start=first,
+        keep=keep,
     )
     refuse_lost(run)
     one_of("shard", shard, get_args(Shard))
