@@ -17,7 +17,7 @@ from plexgrad.lab.messages import Status
 from plexgrad.lab.remote import Remote
 from plexgrad.lab.serve import serve
 from plexgrad.lab.server import FULL, Served
-from plexgrad.lab.transports import serial_port, tcp, zeromq
+from plexgrad.lab.transports import curve_keys, serial_port, tcp, zeromq
 from plexgrad.lab.transports.curve_keys import make_keys
 from plexgrad.lab.transports.tcp import TCPListener
 
@@ -266,6 +266,31 @@ def test_a_key_that_is_taken_away_is_refused_at_once(tmp_path):
         host.open()
         np.testing.assert_array_equal(host.read_parameters(), before)
         host.close()
+
+
+def test_known_keys_need_no_descriptor(tmp_path, monkeypatch):
+    """Strangers who take all descriptors do not lock out a host that is known."""
+    pytest.importorskip("zmq")
+    monkeypatch.setattr(curve_keys, "SETTLED_NS", 0)
+    make_keys(tmp_path)
+    clients = curve_keys.Clients(tmp_path)
+    public = tmp_path / "clients" / "client.key"
+    key = curve_keys.load_keys(public)[0].decode()
+    assert clients.knows(key)
+    assert not clients.knows(key[::-1])
+    assert not clients.knows(None)
+    (tmp_path / "clients" / "nonsense.key").write_bytes(b"\xff no key")
+    assert clients.knows(key)
+
+    def none_left(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(curve_keys, "load_keys", none_left)
+        assert clients.knows(key)
+        public.unlink()
+        assert not clients.knows(key)
+    assert not clients.knows(key)
 
 
 @pytest.mark.parametrize("at", ENDS)

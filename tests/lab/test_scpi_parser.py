@@ -119,6 +119,7 @@ def test_lines_share_the_room_for_what_is_not_whole(monkeypatch):
     monkeypatch.setattr(session, "ROOM_BYTES", 1000)
     served = Instrument(chip())
     one, other = served.connection(), served.connection()
+    assert one(b"*OPC?\n") == other(b"*OPC?\n") == b"1\n"
     one(b"W:DATA #3900" + bytes(800))
     other(b"W:DATA #3900" + bytes(800))
     assert other._parser.held == 0
@@ -127,6 +128,14 @@ def test_lines_share_the_room_for_what_is_not_whole(monkeypatch):
     one.close()
     other(b"W:DATA #3900" + bytes(800))
     assert other._parser.held > 800
+
+
+def test_who_said_no_command_yet_keeps_little():
+    line = Instrument(chip()).connection()
+    line(b"W:DATA #8%08d" % 60_000_000)
+    line(bytes(instrument.SMALL_BYTES))
+    assert line._parser.held == 0
+    assert line(b"\nSYST:ERR?\n").startswith(b'-225,"Out of memory')
 
 
 def test_samples_that_are_shown_take_room_too(monkeypatch):

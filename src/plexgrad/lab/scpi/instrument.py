@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from plexgrad.lab.device import Device, Restarted, Shown
 from plexgrad.lab.scpi.commands import COMMANDS
 from plexgrad.lab.scpi.parser import Parser
-from plexgrad.lab.scpi.session import POWER_ON, Session, Status
+from plexgrad.lab.scpi.session import POWER_ON, SMALL_BYTES, Session, Status
 from plexgrad.lab.scpi.syntax import Item, ScpiError, resolved
 from plexgrad.lab.serving_limits import Keeps
 
@@ -82,14 +82,21 @@ class Connection:
         self.session.status.room.leave(self)
 
     def _keep_in_bounds(self) -> None:
-        """Drop what this line keeps, if all lines together keep too much."""
+        """Drop what this line keeps, if all lines together keep too much.
+
+        A line that has said no command that there is keeps little.
+        """
         room, session = self.session.status.room, self.session
-        if room.take(self, self._parser.held + session.size):
+        size = self._parser.held + session.size
+        may = self._known or size <= SMALL_BYTES
+        if may and room.take(self, size):
             return
         self._parser.drop()
         session.shown = Shown()
         room.take(self, 0)
-        session.fail(ScpiError(-225, "Out of memory;all lines together keep too much"))
+        session.fail(
+            ScpiError(-225, "Out of memory;too much is kept that is not whole")
+        )
 
     def _answered(self, units: list[list[Item]]) -> bytes:
         """The answers to the units of a message, joined; b"" if there are none."""

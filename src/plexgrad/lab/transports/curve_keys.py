@@ -7,12 +7,15 @@ refused from the next message on.
 
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
 from plexgrad.core.extras import needed
 
 SERVER, CLIENT, CLIENTS = "server", "client", "clients"
+SETTLED_NS = 50_000_000
+"""A folder that changed within so many nanoseconds is read again each time."""
 
 
 def make_keys(folder: str | Path) -> list[Path]:
@@ -49,28 +52,47 @@ def load_keys(path: Path) -> tuple[bytes, bytes | None]:
 
 
 class Clients:
-    """The public keys that are let in: those in the folder `clients` at this moment."""
+    """The public keys that are let in: those in the folder `clients` at this moment.
+
+    The folder is read again when it or a file in it has changed; to see that takes no
+    file descriptor, so hosts that are known go on when there is none left.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / CLIENTS
-        self._seen: list[tuple[str, int, int]] | None = None
+        self._seen: dict[Path, tuple[int, int]] = {}
         self._keys: frozenset[str] = frozenset()
 
     def knows(self, key: str | None) -> bool:
         """Whether a public key, as text, is there."""
         try:
-            files = [each for each in os.scandir(self.folder) if _is_key(each)]
-            seen = sorted((each.name, *_change(each.stat())) for each in files)
-            if seen != self._seen:
-                self._keys = frozenset(_key(Path(each.path)) for each in files)
-                self._seen = seen
-        except OSError:  # no folder, or a file that went while it was read
-            self._keys, self._seen = frozenset(), None
+            if not self._seen or self._changed():
+                self._read()
+        except OSError:  # no folder, or none can be opened
+            self._keys, self._seen = frozenset(), {}
         return bool(key) and key in self._keys
+
+    def _changed(self) -> bool:
+        try:
+            return any(_change(path) != was for path, was in self._seen.items())
+        except OSError:
+            return True
+
+    def _read(self) -> None:
+        seen = {self.folder: _change(self.folder)}
+        files = sorted(self.folder.glob("*.key"))
+        seen |= {path: _change(path) for path in files}
+        self._keys = frozenset(_key(path) for path in files)
+        # A file that comes within a tick of the clock would not change the folder.
+        settled = time.time_ns() - seen[self.folder][1] > SETTLED_NS
+        self._seen = seen if settled else {}
 
     def callback(self, domain: str, key: bytes) -> bool:
         """What pyzmq asks of each new connection."""
-        return self.knows(key.decode())
+        try:
+            return self.knows(key.decode())
+        except Exception:  # the thread that asks would end, and nobody be let in
+            return False
 
 
 def guard(context: Any, clients: Clients) -> Any:
@@ -81,11 +103,8 @@ def guard(context: Any, clients: Clients) -> Any:
     return found
 
 
-def _is_key(file: "os.DirEntry[str]") -> bool:
-    return file.name.endswith(".key") and file.is_file()
-
-
-def _change(found: os.stat_result) -> tuple[int, int]:
+def _change(path: Path) -> tuple[int, int]:
+    found = path.stat()
     return found.st_ino, found.st_mtime_ns
 
 
