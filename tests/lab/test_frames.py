@@ -232,7 +232,7 @@ def test_a_frame_of_64_mib_is_the_last_that_goes():
         Frame(1, 0, 7, bytes(MAX_FRAME), 2).encode()
 
 
-HOST = {"each", "host", "loop", "saved", "samples", "ways", "windows"}
+HOST = {"each", "host", "loading", "loop", "saved", "samples", "ways", "windows"}
 
 
 def test_below_the_host_loop_there_is_only_numpy():

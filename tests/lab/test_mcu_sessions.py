@@ -146,7 +146,7 @@ def test_samples_in_parts_are_those_of_the_twin_and_resumed(monkeypatch):
     assert device._have(part) == 60
     with pytest.raises(Refused, match="under this name"):
         costs(device, "train", 60)
-    device.told = lambda done, total: told.append((done, total))
+    device.on_loading = lambda done, total: told.append((done, total))
     device.transport.close()
     device.load_samples(x, y, "train")
     twin.load_samples(x, y, "train")

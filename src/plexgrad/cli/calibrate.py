@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from plexgrad.cli.chip_setting import cost_of, start_of
+from plexgrad.cli.chip_setting import Take, cost_of, start_of
 from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import starting_spec, use_devices, with_options
 from plexgrad.codes import Rademacher
@@ -80,6 +80,7 @@ def calibrate(
     patience: Annotated[
         float, _option("Seconds to wait for a device that was lost.", "--patience")
     ] = 30.0,
+    take: Take = False,
     out: Annotated[
         Path | None, _option("Folder of the result; default: runs/calibrate-TASK.")
     ] = None,
@@ -113,7 +114,7 @@ def calibrate(
 
     try:
         found = run(
-            find.device_at(url),
+            find.device_at(url, take=take),
             dataset,
             Setting(
                 **setting,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from plexgrad.cli import calibrate, chip_hands, chip_train, chip_watch
+from plexgrad.cli.chip_setting import Take
 from plexgrad.cli.chip_train import Url
 from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, Result
@@ -48,9 +49,9 @@ def names(as_json: Json = False) -> None:
 
 
 @app.command()
-def identify(url: Url, as_json: Json = False) -> None:
+def identify(url: Url, take: Take = False, as_json: Json = False) -> None:
     """Say who the device is, and what it can do."""
-    device = find.device_at(url)
+    device = find.device_at(url, take=take)
     device.open()
     try:
         who, can = asdict(device.identify()), device.capabilities.to_json()
@@ -75,13 +76,13 @@ def identify(url: Url, as_json: Json = False) -> None:
 
 
 @app.command()
-def conform(url: Url, as_json: Json = False) -> None:
+def conform(url: Url, take: Take = False, as_json: Json = False) -> None:
     """Put a device through the conformance kit; exit status 1 if a check fails.
 
     Parameters are changed on the way and put back; the first one is swept over its
     whole range, and set a tenth beyond it, which the driver must refuse or clip.
     """
-    results = put_through(find.device_at(url))
+    results = put_through(find.device_at(url, take=take))
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results]))
     else:
@@ -111,9 +112,10 @@ def serve(
     public: Annotated[
         bool, typer.Option("--public", help="Let other machines in, without keys.")
     ] = False,
+    take: Take = False,
 ) -> None:
     """Put a device behind a link, until Ctrl-C. Its address is the first line."""
-    with served(find.device_at(url), at, public) as listener:
+    with served(find.device_at(url, take=take), at, public) as listener:
         typer.echo(listener.url)
         if listener.notice:
             typer.secho(listener.notice, fg="yellow", err=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from plexgrad.cli.chip_setting import task_of
+from plexgrad.cli.chip_setting import Take, task_of
 from plexgrad.cli.options import use_devices
 from plexgrad.core.record import write_atomically
 from plexgrad.lab import find
@@ -31,10 +31,11 @@ def read(
         Path | None,
         typer.Option(help="Write them to this file too: .npy, .json, or text."),
     ] = None,
+    take: Take = False,
     as_json: Json = False,
 ) -> None:
     """Read the parameters that a device holds, a line each; chip write takes them."""
-    with Bench(find.device_at(url)) as bench:
+    with Bench(find.device_at(url, take=take)) as bench:
         theta, can = bench.read_back(), bench.can
     lines = [f"{float(v):.9g}  # {can.where(n)}" for n, v in enumerate(theta)]
     if out is not None:
@@ -55,11 +56,12 @@ def write(
             show_default=False,
         ),
     ],
+    take: Take = False,
     as_json: Json = False,
 ) -> None:
     """Write parameters to a device, within its limits, and leave them there."""
     wanted = _values(values)
-    with Bench(find.device_at(url)) as bench:
+    with Bench(find.device_at(url, take=take)) as bench:
         theta = _written(bench, wanted)
         apart = float(np.abs(bench.read_back() - theta).max())
     if as_json:
@@ -90,6 +92,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder with the data files; default: $PLEXGRAD_DATA."),
     ] = None,
+    take: Take = False,
     as_json: Json = False,
 ) -> None:
     """Measure cost and accuracy of what a device holds; nothing is trained."""
@@ -98,7 +101,7 @@ def evaluate(
         os.environ["PLEXGRAD_DATA"] = str(data)
     dataset, cost = task_of(task)
     wanted = None if parameters is None else _values([str(parameters)])
-    with Bench(find.device_at(url)) as bench:
+    with Bench(find.device_at(url, take=take)) as bench:
         refuse_mismatch(bench, dataset)
         if wanted is not None:
             _written(bench, wanted)

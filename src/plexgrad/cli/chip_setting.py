@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,12 @@ from plexgrad.lab.team import AnyBench
 from plexgrad.report.durations import duration
 from plexgrad.report.numbers import short
 from plexgrad.training.specs import build, device_preset
+
+TAKE = (
+    "Take the device over from a host that is silent or hung up without a goodbye; "
+    "never from one that is at work."
+)
+Take = Annotated[bool, typer.Option("--take", help=TAKE, show_default=False)]
 
 COST = "cost"
 """The task in the record of a device that gives its own cost."""

@@ -13,6 +13,7 @@ import typer
 from plexgrad.cli import chip_watch
 from plexgrad.cli.chip_setting import (
     COST,
+    TAKE,
     again,
     as_calibrated,
     expected,
@@ -172,6 +173,7 @@ def train(
     patience: Annotated[
         float, _option("Seconds to wait for a device that was lost; 30.", DEVICE)
     ] = 30.0,
+    take: Annotated[bool, _option(TAKE, DEVICE, "--take")] = False,
     record: Annotated[
         Path | None,
         _option("Write what crosses the link to this file; see replay:.", DEVICE),
@@ -246,7 +248,7 @@ def train(
         urls = [*several(url), *(also or ())]
         if record is not None and len(urls) > 1:
             raise ValueError(f"--record takes one device, got {len(urls)}")
-        devices = [find.device_at(one, record) for one in urls]
+        devices = [find.device_at(one, record, take) for one in urls]
         folders = folders_of(devices, folder) if each else [folder]
         if resume:
             arguments = again(checkpoint.spec_of(folders[0]))

@@ -38,13 +38,24 @@ def open_transport(url: str) -> AbstractTransport:
     return found[scheme].of(url)
 
 
-def device_at(url: str, record: Path | str | None = None) -> Device:
+def device_at(url: str, record: Path | str | None = None, take: bool = False) -> Device:
     """The device of a URL, not yet open.
 
     `record` writes what crosses its link to a file, which `replay:FILE` plays again.
-    Raises ValueError for an unknown scheme, naming those that are known, and TypeError
-    if a third party's driver is no device.
+    `take` takes it over from a host that is silent or has hung up without a goodbye.
+    Raises ValueError for an unknown scheme, naming those that are known, or for a
+    device that no host can have to itself, and TypeError if a third party's driver is
+    no device.
     """
+    device = _device_at(url, record)
+    if take and not isinstance(device, Remote):
+        raise ValueError(f"a device is taken over through its link, got {url!r}")
+    if isinstance(device, Remote):
+        device.take = take
+    return device
+
+
+def _device_at(url: str, record: Path | str | None) -> Device:
     scheme, mark, _ = url.partition(":")
     makers = drivers()
     if not mark or scheme not in makers:

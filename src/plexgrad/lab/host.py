@@ -26,6 +26,7 @@ from plexgrad.lab import saved, shares
 from plexgrad.lab.device import Device
 from plexgrad.lab.doubts import Doubts
 from plexgrad.lab.forecast import Foresee
+from plexgrad.lab.loading import show_loading
 from plexgrad.lab.loop import Loop
 from plexgrad.lab.notes import warn
 from plexgrad.lab.params import flat, named
@@ -182,6 +183,7 @@ def train(
             spec["keep"] = keep
         folder = None if out is None else Path(out)
         stack.enter_context(saved.begun(folder, spec, resume, ending))
+        show_loading(device, ending.watch)
         samples = Samples(bench, data, cost, repeats, average)
         updates = clock.updates(slots)
         given = bench, samples, batches, estimator, rule, clock, keys, updates

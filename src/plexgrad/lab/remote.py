@@ -49,8 +49,8 @@ class Remote:
 
     `timeout_s` is for the link; the time that the device says it needs for a
     measurement is added to it. `attempts` bounds how often a call is sent. `take` takes
-    the device over from a host that is silent or hung up without a goodbye. `told`
-    hears of samples on their way: how many are there, of how many.
+    the device over from a host that is silent or hung up without a goodbye.
+    `on_loading` hears of samples on their way: how many are there, of how many.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Remote:
     ) -> None:
         self.transport, self.timeout_s, self.attempts = transport, timeout_s, attempts
         self.take = take
-        self.told: Callable[[int, int], object] = lambda done, total: None
+        self.on_loading: Callable[[int, int], object] = lambda done, total: None
         self.link = LinkCounts()
         token = getattr(transport, "token", None)
         self.token = token or int.from_bytes(os.urandom(8), "little") | 1
@@ -154,14 +154,14 @@ class Remote:
         each = max(1, self._part_bytes() * len(x) // (x.nbytes + y.nbytes))
         have, stuck = self._have(whole), 0
         while have < len(x):
-            self.told(have, len(x))
+            self.on_loading(have, len(x))
             parts = x[have : have + each], y[have : have + each]
             part = replace(whole, start=have, x=parts[0], y=parts[1])
             before, have = have, self._have(part)
             stuck = 0 if have > before else stuck + 1
             if stuck == self.attempts:
                 raise LinkLost(f"the device must take in {len(x)} samples, has {have}")
-        self.told(len(x), len(x))
+        self.on_loading(len(x), len(x))
 
     def _have(self, part: Part) -> int:
         """Samples that the device has of a set, after a part of it."""
