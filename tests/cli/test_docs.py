@@ -28,7 +28,7 @@ FREE = ("--list", "--table3", "--explain")
 """Options by which a command costs next to nothing."""
 
 FILES = ("mnist", "fashion-mnist", "cifar-10", "--spec", "--from", "--calibration")
-ELSEWHERE = (*FILES, "--coordinator")
+ELSEWHERE = (*FILES, "--coordinator", "--import")
 """Words of commands that need files, or another process."""
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plexgrad.core.clock import Clock
-from plexgrad.core.spec import concrete, from_spec, to_spec
+from plexgrad.core.spec import concrete, from_spec, name_of, to_spec
 from plexgrad.training.specs import kinds
 
 
@@ -33,6 +33,7 @@ class Outer:
 
 
 KINDS = {"Inner": Inner, "Outer": Outer, "Clock": Clock}
+FULL = {name_of(cls): cls for cls in KINDS.values()}
 
 inners = st.builds(
     Inner, size=st.floats(allow_nan=False, allow_infinity=False), name=st.text()
@@ -52,17 +53,26 @@ outers = st.builds(
 @settings(deadline=None)
 def test_what_goes_out_comes_back_through_json(thing):
     text = json.dumps(to_spec(thing), allow_nan=False)
-    assert from_spec(json.loads(text), KINDS) == thing
+    assert from_spec(json.loads(text), FULL) == thing
 
 
 def test_a_spec_is_a_kind_and_its_fields():
-    assert to_spec(Inner(0.5)) == {"kind": "Inner", "size": 0.5, "name": "x"}
+    told = {"kind": f"{__name__}:Inner", "size": 0.5, "name": "x"}
+    assert to_spec(Inner(0.5)) == told
     assert to_spec(Clock(1, 2, 3)) == {
         "kind": "Clock",
         "tau_p": 1,
         "tau_x": 2,
         "tau_theta": 3,
     }
+
+
+def test_a_class_of_somebody_else_is_called_by_its_module_and_never_imported():
+    assert name_of(Clock) == "Clock"
+    spec = {"kind": "antigravity:Flight"}
+    with pytest.raises(ValueError, match="got 'antigravity:Flight'; a record imports"):
+        from_spec(spec, KINDS)
+    assert "antigravity" not in sys.modules
 
 
 def test_fields_that_are_not_left_out_of_init_are_not_stored():

@@ -16,7 +16,7 @@ from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.core.validate import positive_int
 from plexgrad.nets import CNN
 from plexgrad.training import processes
-from plexgrad.training.specs import PARTS, analog_preset, kinds, preset
+from plexgrad.training.specs import PARTS, analog_preset, kinds, know_module, preset
 
 TAGS = ("kind", "name", "schedule")
 """Entries that say what a table is; with another one, the other entries fall."""
@@ -58,6 +58,14 @@ def join_processes(
     results = os.dup(1)
     os.dup2(2, 1)
     sys.stdout = os.fdopen(results, "w", encoding=sys.stdout.encoding)
+
+
+def make_known(module: str) -> None:
+    """Let specs name the classes of a module, found as `python` would find it here."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    know_module(module)
 
 
 def read_spec(path: Path) -> dict[str, Any]:

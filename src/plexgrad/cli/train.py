@@ -13,6 +13,7 @@ from plexgrad.cli.ends import finish, stopped
 from plexgrad.cli.folders import run_folder
 from plexgrad.cli.options import (
     join_processes,
+    make_known,
     starting_spec,
     use_devices,
     with_options,
@@ -193,6 +194,15 @@ def train(
     resume: Annotated[
         Path | None, _option("Go on with the run in this folder.", FILES)
     ] = None,
+    import_: Annotated[
+        list[str] | None,
+        _option(
+            "A module of yours whose classes may be named, as --code "
+            "MODULE:CLASS or by a record; repeatable. It is run.",
+            FILES,
+            "--import",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, _option("Folder of the run; default: runs/TASK.", FILES)
     ] = None,
@@ -243,6 +253,8 @@ def train(
         "engine": engine,
     }
     use_devices(devices)
+    for module in import_ or ():
+        make_known(module)
     join_processes(coordinator, process, processes_)
 
     held = ExitStack()

@@ -1,7 +1,8 @@
 """Frozen dataclasses to plain data and back: `{"kind": "Walsh", "amplitude": 0.01}`.
 
 Names in specs are class names, so nothing has to be registered: the classes of a
-package are found by crawling its modules.
+package are found by crawling its modules. Classes of other people are called by their
+module and name, "mylab.codes:Comb", and never imported for a spec's sake.
 """
 
 import dataclasses
@@ -29,6 +30,16 @@ def concrete(package: ModuleType, base: type[T]) -> Iterator[type[T]]:
                 yield cls
 
 
+OURS = __name__.partition(".")[0]
+
+
+def name_of(cls: type) -> str:
+    """What a spec calls a class: ours by its name, another's by where it is defined."""
+    if cls.__module__.partition(".")[0] == OURS:
+        return cls.__name__
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
 def to_spec(thing: Any) -> Any:
     """A frozen dataclass (nested ones, tuples and mappings too) as plain data."""
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
@@ -37,7 +48,7 @@ def to_spec(thing: Any) -> Any:
             for field in dataclasses.fields(thing)
             if field.init
         }
-        return {"kind": type(thing).__name__, **fields}
+        return {"kind": name_of(type(thing)), **fields}
     if isinstance(thing, Mapping):
         return {str(key): to_spec(value) for key, value in thing.items()}
     if isinstance(thing, list | tuple):
@@ -47,6 +58,12 @@ def to_spec(thing: Any) -> Any:
     if thing is None or isinstance(thing, str | bool | int | float):
         return thing
     raise TypeError(f"a spec holds plain data and dataclasses, got {thing!r}")
+
+
+FOREIGN = (
+    "; a record imports nothing: name its class by known=, its module by --import, or "
+    "install a package that offers it as one of plexgrad.kinds"
+)
 
 
 def from_spec(spec: Any, kinds: Mapping[str, type], place: str = "") -> Any:
@@ -65,7 +82,8 @@ def from_spec(spec: Any, kinds: Mapping[str, type], place: str = "") -> Any:
     kind = fields.pop("kind")
     if not isinstance(kind, str) or kind not in kinds:
         known = ", ".join(_fit_for(place, kinds))
-        hint = meant(kind, kinds)
+        foreign = isinstance(kind, str) and ":" in kind
+        hint = FOREIGN if foreign else meant(kind, kinds)
         name = f"{place} kind" if place else "kind"
         raise ValueError(f"{name} must be one of {known}; got {kind!r}{hint}")
     cls = kinds[kind]

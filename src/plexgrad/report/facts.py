@@ -24,8 +24,9 @@ def part(spec: Any, *names: str) -> dict[str, Any]:
 
 def words(kind: Any) -> str:
     """A class name in words: WeightPerturbation is weight perturbation."""
-    text = "".join(f" {c.lower()}" if c.isupper() else c for c in str(kind))
-    return str(kind) if str(kind).isupper() else text.replace("_", " ").strip()
+    name = str(kind).rpartition(":")[2]  # another's class comes with its module
+    text = "".join(f" {c.lower()}" if c.isupper() else c for c in name)
+    return name if name.isupper() else text.replace("_", " ").strip()
 
 
 def task(record: Record) -> str:

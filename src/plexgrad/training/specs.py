@@ -1,16 +1,19 @@
 """A whole run as plain data, and back: what `record.json` and TOML files hold."""
 
+import importlib
 import tomllib
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from importlib import resources
+from importlib.metadata import entry_points
 from typing import Any
 
 from plexgrad import chips, codes, data, estimators, nets
 from plexgrad.core.clock import MAX_SLOTS, Clock
 from plexgrad.core.code import AbstractCode
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator
-from plexgrad.core.spec import concrete, from_spec, to_spec
+from plexgrad.core.spec import concrete, from_spec, name_of, to_spec
 from plexgrad.core.validate import int_at_least, meant
 from plexgrad.training.analog import Analog
 from plexgrad.training.rule import Rule, rule_spec
@@ -22,9 +25,52 @@ PARTS = (*BASES, "rule")
 """Entries of a spec that are built from classes; the others are plain values."""
 
 
-@cache
+GROUP = "plexgrad.kinds"
+_KNOWN: dict[str, type] = {}
+
+
 def kinds() -> dict[str, type]:
-    """Every class that a spec may name."""
+    """Every class that a spec may name: ours, installed ones, and those made known."""
+    return {**_ours(), **_installed(), **_KNOWN}
+
+
+def know(*classes: type) -> None:
+    """Let specs name classes of somebody else, in this process.
+
+    A record never imports what it names, since it may be a stranger's. Raises TypeError
+    for what is no dataclass.
+    """
+    for cls in classes:
+        if not (isinstance(cls, type) and is_dataclass(cls)):
+            raise TypeError(f"known must hold dataclasses, got {cls!r}")
+        _KNOWN[name_of(cls)] = cls
+
+
+def know_module(name: str) -> None:
+    """Import a module by name, and let specs name what it defines.
+
+    Raises ImportError, or ValueError if it defines nothing that a spec can hold.
+    """
+    module = importlib.import_module(name)
+    classes = [
+        cls
+        for cls in vars(module).values()
+        if isinstance(cls, type) and is_dataclass(cls) and cls.__module__ == name
+    ]
+    if not classes:
+        raise ValueError(f"{name} must define a dataclass that a spec can name")
+    know(*classes)
+
+
+@cache
+def _installed() -> dict[str, type]:
+    """Classes that installed packages offer as entry points."""
+    found = [point.load() for point in entry_points(group=GROUP)]
+    return {name_of(cls): cls for cls in found}
+
+
+@cache
+def _ours() -> dict[str, type]:
     found: dict[str, type] = {"Analog": Analog, "Clock": Clock, "Rule": Rule}
     for package, base in (
         (codes, AbstractCode),

@@ -39,7 +39,7 @@ from plexgrad.training.progress import Watcher
 from plexgrad.training.recorded import empty, not_running, recorded
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run
-from plexgrad.training.specs import build, describe
+from plexgrad.training.specs import build, describe, know
 from plexgrad.training.starting import started
 
 REFERENCE_CHECKPOINT = "checkpoint-backpropagation.npz"
@@ -229,12 +229,19 @@ def _made(
     return record
 
 
-def rerun(record: Record, folder: str | None = None, **replace: Any) -> Record:
+def rerun(
+    record: Record,
+    folder: str | None = None,
+    known: Sequence[type] = (),
+    **replace: Any,
+) -> Record:
     """Make the run of a record again; `replace` overrides arguments of `train`.
 
+    `known` are classes of your own that it may name; none is imported by its name.
     `folder` is where data files are looked for. Raises ValueError if the record does
     not hold everything (a rule or data that were passed as objects).
     """
+    know(*known)
     return train(**build(record.spec, folder, **replace))
 
 
