@@ -140,3 +140,13 @@ def test_the_word_updates_stands_for_as_many_as_the_run_makes():
             update, state = made.update(gradient, state)
             taken.append(float(update[0]))
         assert taken == pytest.approx([-1.0, -0.75, -0.5, -0.25, 0.0])
+
+
+@pytest.mark.parametrize("rate", [-1.0, -1e-9, float("nan"), float("inf"), True])
+@pytest.mark.parametrize("place", ["rate", "init_value", "end_value"])
+def test_a_learning_rate_that_climbs_or_is_none_is_refused(rate, place):
+    schedule = {"init_value": 1.0, "end_value": 0.0, "transition_steps": 3}
+    schedule = {"schedule": "linear_schedule", **schedule, place: rate}
+    schedule.pop("rate", None)
+    with pytest.raises(ValueError, match=rf"learning_rate must be .*, got {rate!r}"):
+        pg.Rule("sgd", learning_rate=rate if place == "rate" else schedule)

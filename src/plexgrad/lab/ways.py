@@ -34,6 +34,7 @@ from plexgrad.lab.perturbations import Codes, Update, rows_of, signal_of
 from plexgrad.lab.samples import Samples
 from plexgrad.lab.team import AnyBench
 from plexgrad.lab.windows import Batches, Piece, Windows
+from plexgrad.training.costed import refuse_unserved
 from plexgrad.training.discrete import Keys
 from plexgrad.training.rule import Rule, build_rule
 
@@ -112,20 +113,24 @@ class Way(abc.ABC):
             signals.append(signal)
         self.evaluations += self.bench.extra - extra
         signal = np.concatenate(signals) if len(signals) > 1 else signals[0]
+        cost = float(np.mean(costs))
         taught = self.doubts.taken(signal, number)
         if taught is None:
             last = number == self.updates - 1
-            return float(np.mean(costs)), self.doubts.broken(last)
-        self._learn(number, taught)
-        return float(np.mean(costs)), None
+            return cost, self.doubts.broken(last)
+        self._learn(number, taught, cost)
+        return cost, None
 
     @abc.abstractmethod
     def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
         """The costs of a piece, row by row."""
 
     @abc.abstractmethod
-    def _learn(self, number: int, signal: np.ndarray) -> None:
-        """Change the parameters by what a window's signal (tau_theta,) says."""
+    def _learn(self, number: int, signal: np.ndarray, cost: float) -> None:
+        """Change the parameters by what a window's signal (tau_theta,) says.
+
+        `cost` is the mean that was measured in it.
+        """
 
     def flush(self) -> None:  # noqa: B027
         """Send what waits: the device then holds all that was learnt."""
@@ -188,7 +193,7 @@ class OnDevice(Way):
         self._pending = None
         return self.samples.costs(found)
 
-    def _learn(self, number: int, signal: np.ndarray) -> None:
+    def _learn(self, number: int, signal: np.ndarray, cost: float) -> None:
         start, count = number * self.clock.tau_theta, self.clock.tau_theta
         codes = self._codes(Piece(start, count, 1, True))
         coefficients = (self.rates[number] * signal).astype(np.float32)
@@ -237,10 +242,14 @@ class OnHost(Way):
     def _measured(self, piece: Piece, index: np.ndarray) -> np.ndarray:
         return self.samples.measure(self._codes(piece), index)
 
-    def _learn(self, number: int, signal: np.ndarray) -> None:
+    def _learn(self, number: int, signal: np.ndarray, cost: float) -> None:
         can, start = self.bench.can, jnp.uint32(number * self.clock.tau_theta)
         told, state = self._step(
-            self.seen(), self.rule_state(), jnp.asarray(signal), start
+            self.seen(),
+            self.rule_state(),
+            jnp.asarray(signal),
+            start,
+            jnp.float32(cost),
         )
         theta = np.asarray(told)
         theta = theta if self.scale is None else theta * self.scale
@@ -252,19 +261,19 @@ class OnHost(Way):
         self._state = state
 
     @cached_property
-    def _step(self) -> Callable[[Array, Any, Array, Array], tuple[Array, Any]]:
+    def _step(self) -> Callable[..., tuple[Array, Any]]:
         """Estimator and rule, compiled: new parameters and the rule's new state."""
         shrinkage = self.estimator.shrinkage(self.clock.patterns, self.layout)
 
         def step(
-            theta: Array, state: Any, signal: Array, start: Array
+            theta: Array, state: Any, signal: Array, start: Array, cost: Array
         ) -> tuple[Array, Any]:
             params = self.layout.unflatten(theta)
             slots = Slots(start, self.clock.tau_theta, self.clock.tau_p, self.clock)
             probe = self.estimator.ask(self.keys.code, slots, params)
-            told = self.estimator.tell(probe, Reading(jnp.float32(0), signal))
+            told = self.estimator.tell(probe, Reading(cost, signal))
             gradient = scale_leaves(told, shrinkage)
-            update, state = self._optimiser.update(gradient, state, params)
+            update, state = self._optimiser.update(gradient, state, params, value=cost)
             return self.layout.flatten(add(params, update)), state
 
         return jax.jit(step)
@@ -325,9 +334,12 @@ def chosen(
 ) -> type:
     """The way that sends least, or the one that is wanted.
 
-    Raises ValueError, saying why, if the device cannot go that way.
+    Raises ValueError, saying why, if the device cannot go that way, and for a rule that
+    asks for more than is measured.
     """
     can, code = bench.can, estimator.code
+    like = [jax.ShapeDtypeStruct(group.shape, jnp.float32) for group in can.groups]
+    refuse_unserved(build_rule(rule, 1), like, rule)
     reasons: dict[str, str] = {"arrays": ""}
     reasons["codes"] = (
         f"it needs a Rademacher code, got {type(code).__name__}"

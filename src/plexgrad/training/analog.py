@@ -129,7 +129,7 @@ class AnalogLoop:
 
     chip: AbstractTrainable
     estimator: AbstractEstimator
-    rule: optax.GradientTransformation
+    rule: optax.GradientTransformationExtraArgs
     order: Order
     plan: Plan
     tau_hp: float
@@ -188,7 +188,7 @@ class AnalogLoop:
             error,
         )
         told = Layout.of(state.params).cast(gradient)
-        update, rule = self.rule.update(told, state.rule, state.params)
+        update, rule = self.rule.update(told, state.rule, state.params, value=cost)
         at = Moment(slot + jnp.uint32(1), jnp.uint32(1))
         params = self.chip.write(state.params, update, keys.noise, at)
         wrong = jnp.where(jnp.isfinite(cost), jnp.uint32(NEVER), slot)

@@ -53,6 +53,7 @@ class State(NamedTuple):
     rule: PyTree
     gradient: PyTree
     cost: Float[Array, ""]
+    """The mean of what the window has measured so far."""
     diverged: UInt32[Array, ""]
 
 
@@ -65,7 +66,7 @@ class Loop:
 
     chip: AbstractTrainable
     estimator: AbstractEstimator
-    rule: optax.GradientTransformation
+    rule: optax.GradientTransformationExtraArgs
     order: Order
     plan: Plan
     workers: int = 1
@@ -104,9 +105,10 @@ class Loop:
         per_window = jnp.uint32(self.plan.per_window)
         window, inside = number // per_window, number % per_window
         part, reading, wrong = self.measured(state.params, window, inside, keys, data)
-        state = state._replace(
-            cost=reading.cost, diverged=jnp.minimum(state.diverged, wrong)
-        )
+        cost = reading.cost
+        if self.plan.per_window > 1:
+            cost = _running_mean(state.cost, cost, inside)
+        state = state._replace(cost=cost, diverged=jnp.minimum(state.diverged, wrong))
         if self.plan.per_window == 1:
             # The zeros that wait in the state are left alone: P floats less to store.
             return self._write(state, part, window, keys)
@@ -179,7 +181,9 @@ class Loop:
     ) -> State:
         gradient = scale_leaves(gradient, self._shrinkage(state.params))
         gradient = Layout.of(state.params).cast(gradient)
-        update, rule = self.rule.update(gradient, state.rule, state.params)
+        update, rule = self.rule.update(
+            gradient, state.rule, state.params, value=state.cost
+        )
         span = self.plan.clock.tau_theta
         held = jnp.uint32(span)
         at = Moment((window + jnp.uint32(1)) * held, held, span)
@@ -202,6 +206,14 @@ class Loop:
         zero = jax.tree.map(jnp.zeros_like, widened(params))
         last = jnp.uint32(self.plan.per_window)
         return jax.lax.fori_loop(jnp.uint32(0), last, body, zero)
+
+
+def _running_mean(
+    before: Float[Array, ""], new: Float[Array, ""], count: UInt32[Array, ""]
+) -> Float[Array, ""]:
+    """The mean of `count` numbers and a new one; that itself if there are none."""
+    part = (new - before) / (count.astype(jnp.float32) + 1)
+    return jnp.where(count == 0, new, before + part)
 
 
 def window_cosine(loop: Loop, exact: Loop) -> Any:

@@ -233,7 +233,11 @@ def run_chunks(
                 amount = signal * splat(gain)
                 values = theta if direct else gradient
                 add_signed(space.signs, values, setting.rows, amount)
-        store(cost, levels * splat(1.0 / setting.groups))
+        level = levels * splat(1.0 / setting.groups)
+        if inside > 0:
+            before = load(cost)
+            level = before + (level - before) * splat(1.0 / (inside + 1))
+        store(cost, level)
         if inside == setting.per_window - 1 and not direct:
             write(setting, theta, gradient, trace)
 

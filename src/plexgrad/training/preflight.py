@@ -6,13 +6,20 @@ import jax
 from jaxtyping import PyTree
 
 from plexgrad.core.contracts import AbstractTrainable
+from plexgrad.training.costed import refuse_unserved
 from plexgrad.training.discrete import Keys
 from plexgrad.training.run import Run
 
 
-def refuse_lost(run: Run) -> None:
-    """Raise ValueError if the first seed's parameters swallow their perturbation."""
-    run.estimator.refuse_lost(begun(run))
+def refuse_hopeless(run: Run) -> None:
+    """Raise ValueError for what cannot end well, whatever the run does.
+
+    The first seed's parameters swallow their perturbation, or the rule asks for
+    more than a run can give it.
+    """
+    params = begun(run)
+    run.estimator.refuse_lost(params)
+    refuse_unserved(run.rule, params, run.given)
 
 
 def begun(run: Run) -> PyTree:

@@ -4,13 +4,19 @@
 given again to rerun.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import optax
 
+from plexgrad.core.validate import at_least
+from plexgrad.training.costed import with_cost
 from plexgrad.training.published_rules import RULES, after_dead_time
+
+RATE = re.compile(r"^learning_rate$|^(init|peak|end)?_?value of learning_rate$")
+"""Names of numbers that are learning rates, themselves or in a schedule."""
 
 DEAD = "dead_updates"
 """The option that any rule takes: how many updates at first change no parameter."""
@@ -37,24 +43,26 @@ class Rule:
     def __init__(self, name: str, options: Any = (), **more: Any) -> None:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", _frozen({**dict(options), **more}))
+        for key, value in self.options:
+            _refuse_ascent(key, value)
         self.build()
 
-    def build(self, updates: int = 1) -> optax.GradientTransformation:
+    def build(self, updates: int = 1) -> optax.GradientTransformationExtraArgs:
         """The optax transformation itself, for a run of so many updates."""
         options = {key: _schedule(value, updates) for key, value in self.options}
         dead = options.pop(DEAD, 0)
         made = _call(self.name, options)
         if not isinstance(made, optax.GradientTransformation):
             raise ValueError(f"rule must be the name of an optax rule, got {self.name}")
-        return after_dead_time(made, dead) if dead else made
+        return with_cost(after_dead_time(made, dead) if dead else made)
 
 
-def build_rule(rule: Any, updates: int) -> optax.GradientTransformation:
+def build_rule(rule: Any, updates: int) -> optax.GradientTransformationExtraArgs:
     """The optax transformation of a `Rule`, or the optax object itself."""
     if isinstance(rule, Rule):
         return rule.build(updates)
     if isinstance(rule, optax.GradientTransformation):
-        return rule
+        return with_cost(rule)
     raise TypeError(f"rule must be a plexgrad Rule or an optax one, got {rule!r}")
 
 
@@ -80,6 +88,15 @@ def _frozen(value: Any) -> Any:
     return tuple(sorted((str(key), _frozen(item)) for key, item in table.items()))
 
 
+def _refuse_ascent(name: str, value: Any) -> None:
+    """Raise ValueError for a learning rate that climbs, or is no number."""
+    if isinstance(value, tuple):
+        for key, inner in value:
+            _refuse_ascent(f"{key} of {name}", inner)
+    elif RATE.search(name) and isinstance(value, int | float):
+        at_least(name, value, 0.0)
+
+
 def _thawed(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
@@ -102,9 +119,13 @@ def _schedule(value: Any, updates: int) -> Any:
     return _call(name, options)
 
 
+def _of_optax(name: str) -> Any:
+    return getattr(optax, name, getattr(optax.contrib, name, None))
+
+
 def _call(name: str, options: dict[str, Any]) -> Any:
     named = isinstance(name, str)
-    maker = RULES.get(name, getattr(optax, name, None)) if named else None
+    maker = RULES.get(name, _of_optax(name)) if named else None
     if maker is None or not callable(maker) or name.startswith("_"):
         raise ValueError(f"rule must be the name of an optax function, got {name!r}")
     try:
