@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Key, UInt32
 
 from plexgrad.chips.draws import gaussian
 from plexgrad.chips.effect import AbstractEffect
+from plexgrad.chips.hiding import Hidden
 from plexgrad.chips.simulated import Simulated
 from plexgrad.core import bits
 from plexgrad.core.probe import WeightProbe
@@ -42,6 +43,9 @@ class CostNoise(AbstractEffect):
     @property
     def ideal(self) -> bool:
         return self.sigma == 0
+
+    def hides(self) -> Hidden:
+        return Hidden(reading=self.sigma)
 
     def read(
         self,

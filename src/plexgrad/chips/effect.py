@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key, PyTree, Shaped
 
+from plexgrad.chips.hiding import Hidden
 from plexgrad.chips.measuring import samples_of
 from plexgrad.core.contracts import AbstractChip, AbstractEstimator, AbstractTrainable
 from plexgrad.core.layout import Layout, add, subtract
@@ -118,6 +119,10 @@ class AbstractEffect(AbstractTrainable):
     ) -> tuple[PyTree, PyTree]:
         """The parameters just before a write, and the update that arrives."""
         return params, update
+
+    def hides(self) -> Hidden:
+        """What this effect hides, if it is not ideal (see `chips.hiding`)."""
+        return Hidden()
 
     @classmethod
     def changes(cls, hook: str) -> bool:

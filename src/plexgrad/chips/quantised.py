@@ -13,9 +13,10 @@ from typing import ClassVar
 import jax
 from jaxtyping import Array, Key, PyTree
 
-from plexgrad.chips.converting import MOST_BITS, check, converted
+from plexgrad.chips.converting import MOST_BITS, check, converted, step
 from plexgrad.chips.draws import uniform
 from plexgrad.chips.effect import AbstractEffect, of_sum
+from plexgrad.chips.hiding import Hidden
 from plexgrad.chips.simulated import Simulated
 from plexgrad.core.probe import Moment
 
@@ -44,6 +45,12 @@ class Quantised(AbstractEffect):
     @property
     def ideal(self) -> bool:
         return self.bits is None
+
+    def hides(self) -> Hidden:
+        size = step(self.bits or MOST_BITS, self.low, self.high)
+        lost = not self.stochastic
+        offset = size if self.perturbed else 0.0
+        return Hidden(write_step=size, lost=lost, offset_step=offset)
 
     def knobs(
         self, params: PyTree, offset: PyTree, now: Moment, key: Key[Array, ""]

@@ -13,6 +13,7 @@ from jaxtyping import Array, Key, PyTree
 
 from plexgrad.chips.draws import gaussian, normal, words
 from plexgrad.chips.effect import AbstractEffect
+from plexgrad.chips.hiding import Hidden
 from plexgrad.chips.simulated import Simulated
 from plexgrad.core.layout import add, scale
 from plexgrad.core.probe import Moment
@@ -38,6 +39,9 @@ class WriteNoise(AbstractEffect):
     @property
     def ideal(self) -> bool:
         return self.sigma == 0
+
+    def hides(self) -> Hidden:
+        return Hidden(write=self.sigma)
 
     def written(
         self, held: PyTree, wanted: PyTree, key: Key[Array, ""], at: Moment

@@ -170,6 +170,8 @@ def warnings(record: Record) -> list[str]:
         found.append(_divergence(record))
     if (reference := record.reference) is not None and reference.diverged:
         found.append(f"{BACKPROPAGATION.capitalize()}: {_divergence(reference)}")
+    advice = record.extra.get("advice")
+    found += map(str, advice if isinstance(advice, list) else [])
     return found
 
 

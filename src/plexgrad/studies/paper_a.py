@@ -134,6 +134,7 @@ def trained(
         batch=asked.get("batch", 1),
         points=[int(n) for n in asked.get("points") or places(slots)],
         angles=False,
+        advise=False,
         out=desk.folder,
         resume=True,
         dynamics=_dynamics(asked),

@@ -109,6 +109,7 @@ def climb(
         key=settings["key"],
         points=points,
         angles=False,
+        advise=False,
         out=desk.folder / "run",
         resume=True,
         checkpoint_s=60.0,

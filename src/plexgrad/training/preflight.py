@@ -24,7 +24,11 @@ def refuse_hopeless(run: Run) -> None:
 
 def begun(run: Run) -> PyTree:
     """The parameters that the first seed starts from."""
-    return _begun(run.chip, Keys.split(jax.random.fold_in(run.key, 0)))
+    keys = Keys.split(jax.random.fold_in(run.key, 0))
+    if run.start is None:
+        return _begun(run.chip, keys)
+    first = jax.tree.map(lambda leaf: leaf[0], run.start)
+    return run.chip.settle(first, keys.noise)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -22,6 +22,7 @@ from plexgrad.core.validate import int_at_least, one_of, positive, positive_int
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation
 from plexgrad.training import checkpoint, processes
+from plexgrad.training.advice import advised
 from plexgrad.training.analog import Analog, resolved
 from plexgrad.training.arguments import (
     refuse_mismatch,
@@ -34,7 +35,7 @@ from plexgrad.training.ending import Ending, Stop, save_record
 from plexgrad.training.fused import LoopName
 from plexgrad.training.keeping import Keep
 from plexgrad.training.order import Order, Sampling
-from plexgrad.training.preflight import refuse_lost
+from plexgrad.training.preflight import refuse_hopeless
 from plexgrad.training.progress import Watcher
 from plexgrad.training.recorded import empty, not_running, recorded
 from plexgrad.training.rule import build_rule
@@ -70,6 +71,7 @@ def train(
     stop: Stop | None = None,
     start: Any = None,
     keep: Keep = "last",
+    advise: bool = True,
 ) -> Record:
     """Train a simulated chip by perturbation only, and record it.
 
@@ -106,6 +108,10 @@ def train(
     keeps each seed's parameters at its best point in the place of the last, by test
     accuracy and then test cost. What is kept is in `record.params` and, with `out`, in
     `params.npz`; the states of run and checkpoint are the last ones.
+
+    What the flaws of the chip would hide from this setting (cost noise, steps of
+    writes) is warned of before the first slot, and stands in the record as
+    `extra["advice"]`; `advise=False` leaves that out.
 
     Several processes (see `training.processes.join`) make the same call and get the
     same record; process 0 writes the folder, which the others need not see.
@@ -173,7 +179,8 @@ def train(
         start=first,
         keep=keep,
     )
-    refuse_lost(run)
+    refuse_hopeless(run)
+    advice = advised(run) if advise else []
     one_of("shard", shard, get_args(Shard))
     one_of("loop", loop, get_args(LoopName))
     if resume and out is None:
@@ -190,6 +197,8 @@ def train(
             processes.by_first(lambda: _claim(folder, spec, resume))
         try:
             record = _made(run, spec, folder, resume, checkpoint_s, ending)
+            if advice:
+                record.extra["advice"] = advice
         except BaseException as error:
             ending.failed(error)
             if folder is not None and processes.first():
