@@ -57,7 +57,8 @@ def _state(record: Record, folder: Path) -> str:
     place = folder if folder.is_dir() else folder.parent
     who = owner(place)
     if record.status == "running" and who and lives(who) is not False:
-        return f"goes on ({named(who)}); see plexgrad chip watch {place}"
+        watch = shlex.join(["plexgrad", "chip", "watch", str(place)])
+        return f"goes on ({named(who)}); see {watch}"
     gone = "was killed" if record.status == "running" else f"is {record.status}"
     return f"{gone}: {_going_on(record, folder)}"
 
