@@ -5,6 +5,7 @@ in the folder `clients` are those that are let in, now: a file that is taken awa
 refused from the next message on.
 """
 
+import contextlib
 import os
 import shlex
 import time
@@ -80,9 +81,12 @@ class Clients:
 
     def _read(self) -> None:
         seen = {self.folder: _change(self.folder)}
-        files = sorted(self.folder.glob("*.key"))
-        seen |= {path: _change(path) for path in files}
-        self._keys = frozenset(_key(path) for path in files)
+        keys = set()
+        for path in sorted(self.folder.glob("*.key")):
+            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+                seen[path] = _change(path)
+                keys.add(_key(path))
+        self._keys = frozenset(keys)
         # A file that comes within a tick of the clock would not change the folder.
         settled = time.time_ns() - seen[self.folder][1] > SETTLED_NS
         self._seen = seen if settled else {}
