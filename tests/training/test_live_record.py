@@ -74,7 +74,7 @@ def test_a_long_run_keeps_every_second_line(tmp_path, monkeypatch):
 def test_half_a_line_is_not_read(tmp_path):
     it, seen = live.Live(tmp_path, {}, every_s=0), Followed(tmp_path)
     it(glance(1))
-    whole = json.dumps({"slot": 2, "state": "running", "phase": "train"}).encode()
+    whole = json.dumps({**lines(tmp_path)[-1], "slot": 2}).encode()
     with (tmp_path / live.FILE).open("ab", buffering=0) as file:
         file.write(whole[:9])
         seen.poll()

@@ -11,12 +11,17 @@ import typer
 
 from plexgrad.cli.chip_setting import Take, task_of
 from plexgrad.cli.options import use_devices
+from plexgrad.core import arrays as archives
+from plexgrad.core.reading import file_bytes, read_json
 from plexgrad.core.record import write_atomically
 from plexgrad.lab import find
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.samples import Samples, refuse_mismatch
 from plexgrad.lab.saved import CHECKPOINT
 from plexgrad.training.history import METRICS
+
+LARGEST = 2**32
+"""Bytes of a file of parameters that is read, unpacked."""
 
 KEPT = ("params.npz", CHECKPOINT)
 """Files of a run's folder that hold its parameters, the first that is there."""
@@ -167,11 +172,11 @@ def _values(words: list[str]) -> np.ndarray:
 def _read(path: Path) -> np.ndarray:
     try:
         if path.suffix == ".npy":
-            found = np.load(path, allow_pickle=False)
+            found = archives.array(file_bytes(path, LARGEST))
         elif path.suffix == ".npz":
             found = _of_archive(path)
         elif path.suffix == ".json":
-            told = json.loads(path.read_text("utf-8"))
+            told = read_json(path)
             found = np.array(told["parameters"] if isinstance(told, dict) else told)
         else:
             found = np.loadtxt(path, ndmin=1)
@@ -182,9 +187,9 @@ def _read(path: Path) -> np.ndarray:
 
 def _of_archive(path: Path) -> np.ndarray:
     """All arrays of an archive one after the other; of a checkpoint, the first."""
-    with np.load(path, allow_pickle=False) as held:
-        names = ["state_0"] if "state_0" in held.files else held.files
-        return np.concatenate([held[name].reshape(-1) for name in names])
+    held = archives.unpacked(file_bytes(path, LARGEST), LARGEST)
+    names = ["state_0"] if "state_0" in held else list(held)
+    return np.concatenate([held[name].reshape(-1) for name in names])
 
 
 def _finite(found: np.ndarray, name: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import jax
 
 from plexgrad.chips.naming import NONE, around, peeled, table
+from plexgrad.core.reading import read_toml
 from plexgrad.core.record import Record
 from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.core.validate import positive_int
@@ -77,10 +77,7 @@ def read_spec(path: Path) -> dict[str, Any]:
         return Record.load(path).spec
     if not path.is_file():
         raise FileNotFoundError(f"no spec at {path}")
-    try:
-        return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} must be TOML: {error}") from error
+    return read_toml(path)
 
 
 def is_record(path: Path) -> bool:

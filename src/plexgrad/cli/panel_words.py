@@ -81,7 +81,7 @@ def _link(lines: list[dict[str, Any]], last: Mapping[str, Any]) -> list[Row]:
 def _chip(run: Followed, last: Mapping[str, Any]) -> list[Row]:
     unit = run.about.get("unit", "1")
     drift, ends = last.get("drift"), run.about.get("endurance")
-    worn = last.get("writes_max", 0) / ends if ends else None
+    worn = (last.get("writes_max") or 0) / ends if ends else None
     cells, saturated = run.about.get("parameters"), count(last.get("saturated_cells"))
     return [
         ("most writes", count(last.get("writes_max"))),

@@ -63,7 +63,7 @@ def unpacked(data: bytes, most: int | None = None) -> dict[str, np.ndarray]:
             if total > limit:
                 raise ValueError(f"its arrays must have {limit} bytes, got {total}")
             return {
-                member.filename.removesuffix(".npy"): _array(
+                member.filename.removesuffix(".npy"): array(
                     archive.open(member).read(member.file_size)
                 )
                 for member in members
@@ -76,7 +76,8 @@ def _seal(data: bytes) -> bytes:
     return b"sha256:" + hashlib.sha256(data).hexdigest().encode()
 
 
-def _array(data: bytes) -> np.ndarray:
+def array(data: bytes) -> np.ndarray:
+    """The array in the bytes of an .npy file. Raises ValueError for anything else."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     if version not in _MAKERS:

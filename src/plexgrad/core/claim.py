@@ -15,6 +15,7 @@ from typing import Any
 
 from plexgrad.core.files import sweep
 from plexgrad.core.owner import lives, named, this_process
+from plexgrad.core.reading import read_json
 from plexgrad.core.words import plain
 
 try:
@@ -127,7 +128,7 @@ def refuse_run(folder: Path) -> None:
 def owner(folder: Path) -> dict[str, Any]:
     """Who holds a folder, or held it last without saying goodbye; empty if nobody."""
     try:
-        found = json.loads((folder / LOCK).read_text())
+        found = read_json(folder / LOCK, most=2**16)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

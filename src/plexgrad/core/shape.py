@@ -2,11 +2,14 @@
 
 A rule is a function of a name and a value that gives the value or raises a ValueError
 which names it; those of `core.validate` are rules too. The makers here join rules:
-`fields({"slot": whole, "cost": maybe(real)})` is a rule for a mapping.
+`fields({"slot": whole, "cost": maybe(real)})` is a rule for a mapping, and `of` makes
+one of a dataclass.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+import dataclasses
+import types
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from plexgrad.core.reading import shown
 
@@ -31,6 +34,13 @@ def real(name: str, value: Any) -> float | int:
     """A number, finite or not, but no truth value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} must be a number, got {shown(value)}")
+    return value
+
+
+def integer(name: str, value: Any) -> int:
+    """An integer that fits 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+        raise ValueError(f"{name} must be an integer, got {shown(value)}")
     return value
 
 
@@ -72,15 +82,25 @@ def either(*rules: Rule) -> Rule:
     return check
 
 
-def word_of(words: Collection[str]) -> Rule:
-    """One of the words."""
+def word_of(words: Collection[Any]) -> Rule:
+    """One of the words, or numbers."""
 
-    def check(name: str, value: Any) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise ValueError(
-                f"{name} must be one of {', '.join(words)}; got {shown(value)}"
-            )
+    def check(name: str, value: Any) -> Any:
+        if isinstance(value, list | dict) or value not in words:
+            known = ", ".join(map(str, words))
+            raise ValueError(f"{name} must be one of {known}; got {shown(value)}")
         return value
+
+    return check
+
+
+def fixed(rules: Sequence[Rule]) -> Rule:
+    """A list with one item for each rule."""
+
+    def check(name: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or len(value) != len(rules):
+            raise ValueError(f"{name} must hold {len(rules)}, got {shown(value)}")
+        return tuple(rule(name, item) for rule, item in zip(rules, value, strict=True))
 
     return check
 
@@ -133,3 +153,56 @@ def fields(
         }
 
     return check
+
+
+def of(kind: Any) -> Rule:
+    """The rule for what an annotation says, a dataclass as a mapping of its fields.
+
+    Lists become tuples where the annotation says so; numbers that are given as whole
+    are floats too.
+    """
+    if dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        rules = {f.name: of(hints[f.name]) for f in dataclasses.fields(kind) if f.init}
+        needed = [
+            f.name
+            for f in dataclasses.fields(kind)
+            if f.default is f.default_factory is dataclasses.MISSING
+        ]
+        known = {name: rule for name, rule in rules.items() if name not in needed}
+        return fields({name: rules[name] for name in needed}, known)
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        # The widest number last: its complaint is the one that is shown.
+        return either(*map(of, sorted(inside, key=lambda k: k is float)))
+    if origin is Literal:
+        return word_of(inside)
+    if origin is tuple and inside[-1] is not Ellipsis:
+        return fixed([of(part) for part in inside])
+    if origin is tuple:
+        items = each(of(inside[0]))
+        return lambda name, value: tuple(items(name, value))
+    if origin in (list, Sequence):
+        return each(of(inside[0]))
+    if origin in (dict, Mapping):
+        return by_name(of(inside[1]))
+    raise TypeError(f"no rule for {kind!r}")
+
+
+def _nothing(name: str, value: Any) -> None:
+    if value is not None:
+        raise ValueError(f"{name} must be null, got {shown(value)}")
+
+
+_PLAIN: dict[Any, Rule] = {
+    Any: anything,
+    str: text,
+    bool: truth,
+    int: integer,
+    float: real,
+    types.NoneType: _nothing,
+    Mapping: mapping,
+    dict: mapping,
+}

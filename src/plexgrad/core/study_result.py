@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from plexgrad.core import shape
 from plexgrad.core.files import write_atomically
+from plexgrad.core.reading import read_json
 from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.core.validate import one_of
 
@@ -248,9 +250,7 @@ class StudyResult:
             raise ValueError(
                 f"a result's format must be {FORMAT}, got {data.get('format')!r}"
             )
-        names = [f.name for f in fields(cls)]
-        if missing := [name for name in names if name not in data]:
-            raise ValueError(f"a result must hold {', '.join(missing)}")
+        data, names = _RESULT("result", data), [f.name for f in fields(cls)]
         shown = ("verdicts", "tables", "plots")
         built = {name: from_spec(data[name], _KINDS) for name in shown}
         return cls(**{name: data[name] for name in names} | built)
@@ -273,8 +273,8 @@ class StudyResult:
         if not path.is_file():
             raise FileNotFoundError(f"no result of a study at {path}")
         try:
-            return cls.from_json(json.loads(path.read_text()))
-        except (AttributeError, TypeError, ValueError) as error:
+            return cls.from_json(shape.mapping("a result", read_json(path)))
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a study's result: {error}") from error
 
 
@@ -289,3 +289,68 @@ def _numbers(values: Any) -> tuple[float | int | None, ...]:
 
 def _at_most(one: Any, other: Any) -> bool:
     return one <= other or math.isclose(one, other, rel_tol=1e-9)
+
+
+def _of_kind(kind: type, **others: shape.Rule) -> shape.Rule:
+    """The rule of one of the parts, which names its kind."""
+    rule = shape.of(kind)
+
+    def check(name: str, value: Any) -> dict[str, Any]:
+        found = rule(name, value)
+        names = ("kind", *(each.name for each in fields(kind)))
+        if found.get("kind") != kind.__name__ or set(found) - set(names):
+            raise ValueError(
+                f"{name} must be a {kind.__name__} with {', '.join(names)}"
+            )
+        for key, other in others.items():
+            if key in found:
+                found[key] = other(f"{name}.{key}", found[key])
+        return found
+
+    return check
+
+
+_NUMBER = shape.maybe(shape.real)
+_POINTS = shape.each(_NUMBER)
+_WORD = shape.maybe(shape.either(shape.real, shape.truth, shape.text))
+_SERIES = _of_kind(
+    Series,
+    **dict.fromkeys(("x", "y", "low", "high"), _POINTS),
+    samples=shape.each(_POINTS),
+)
+_AXIS = _of_kind(Axis)
+_RESULT = shape.fields(
+    {
+        "summary": shape.text,
+        "verdicts": shape.each(
+            _of_kind(
+                Verdict, **dict.fromkeys(("target", "ours", "low", "high"), _NUMBER)
+            )
+        ),
+        "tables": shape.each(
+            _of_kind(
+                Table,
+                columns=shape.each(_of_kind(Column)),
+                rows=shape.each(shape.each(_WORD)),
+            )
+        ),
+        "plots": shape.each(
+            _of_kind(Plot, x=_AXIS, y=_AXIS, series=shape.each(_SERIES))
+        ),
+        "notes": shape.each(shape.text),
+        "study": shape.by_name(shape.text),
+        "facts": shape.fields(
+            {},
+            {
+                "command": shape.text,
+                "machine": shape.text,
+                "seconds": shape.real,
+                "evaluations": shape.whole,
+                "cells": shape.whole,
+                "versions": shape.by_name(shape.text),
+            },
+        ),
+        "cells": shape.mapping,
+    }
+)
+"""The shape of a result's file."""

@@ -283,13 +283,17 @@ def answer(found: Measurement) -> bytes:
 
 
 def read_answer(data: bytes) -> Measurement:
-    """The inverse of `answer`."""
+    """The inverse of `answer`. Raises ValueError for marks and clocks that are none."""
     reader = Reader(data)
     timestamp, seconds, clock, settled = reader.take(_ANSWER)
     cost, outputs, hits = reader.array(), reader.array(), reader.array()
     size, marks = reader.number(), reader.array()
+    if clock >= len(CLOCKS):
+        raise ValueError(f"clock must be below {len(CLOCKS)}, got {clock}")
     saturated = None
     if marks is not None:
+        if marks.dtype.kind not in "iu" or (marks.size and marks.max() >= size):
+            raise ValueError(f"marks must be parameters below {size}, got others")
         saturated = np.zeros(size, bool)
         saturated[marks] = True
     return Measurement(

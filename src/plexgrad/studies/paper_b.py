@@ -18,6 +18,8 @@ from plexgrad.codes import Layerwise, Rademacher
 from plexgrad.core.clock import Clock
 from plexgrad.core.contracts import AbstractEstimator
 from plexgrad.core.files import write_atomically
+from plexgrad.core.reading import file_bytes, plain_json
+from plexgrad.core.shape import by_name, each, real
 from plexgrad.core.study_result import Series
 from plexgrad.data import Dataset
 from plexgrad.estimators import Backpropagation, WeightPerturbation
@@ -26,6 +28,8 @@ from plexgrad.studies.study import Desk, Published
 from plexgrad.training import Progress, Rule, train
 
 PAPER = "Oripov et al. 2025, doi:10.1063/5.0258271"
+_SEEN = by_name(each(real))
+
 NORM = 1e-2
 """M, the norm of a perturbation."""
 
@@ -138,7 +142,8 @@ class _Seen:
         self.file = desk.folder / "seen.json"
         self.found: dict[int, list[float]] = {}
         if self.file.exists():
-            held = json.loads(self.file.read_text())
+            data = file_bytes(self.file)
+            held = _SEEN(str(self.file), plain_json(str(self.file), data, nan=True))
             self.found = {int(slot): values for slot, values in held.items()}
 
     def __call__(self, glance: Progress) -> bool:

@@ -14,13 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from plexgrad.core.files import write_atomically
-from plexgrad.core.record import versions
+from plexgrad.core.reading import read_json
+from plexgrad.core.record import DIGEST, digest, versions
+from plexgrad.core.shape import anything, by_name, fields, mapping, real, text
 from plexgrad.core.study_result import Scale, StudyResult
 from plexgrad.core.validate import one_of
 from plexgrad.studies.study import SCALES, AbstractStudy, Case, Desk
 from plexgrad.training.recorded import machine
 
 FORMAT = 1
+
+_CELL = fields(
+    {
+        "format": anything,
+        "settings": anything,
+        "seconds": real,
+        "machine": text,
+        "value": mapping,
+    },
+    {"versions": by_name(text)},
+)
+"""What the file of a cell holds; its value is the study's own."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +139,14 @@ def _run(
         "versions": versions(),
         "value": value,
     }
-    text = json.dumps(cell, indent=1, allow_nan=False)
+    # As it will be read from the file: whether it was just run must not matter.
+    cell = json.loads(json.dumps(cell, allow_nan=False))
+    cell[DIGEST] = digest(cell)
+    text = json.dumps(cell, indent=1)
     write_atomically(folder / "cells" / f"{case.name}.json", text.encode())
     shutil.rmtree(work)
     teller.ended(case)
-    # As it will be read from the file: whether it was just run must not matter.
-    return json.loads(text)
+    return cell
 
 
 def _found(folder: Path, case: Case) -> dict[str, Any] | None:
@@ -139,7 +155,9 @@ def _found(folder: Path, case: Case) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        cell = json.loads(path.read_text())
+        cell = _CELL("cell", read_json(path))
+        if DIGEST in cell and cell[DIGEST] != digest(cell):
+            raise ValueError("its digest must be that of its content")
     except ValueError as error:
         raise ValueError(f"{path} is not a cell: {error}; delete it") from error
     same = json.loads(json.dumps(case.settings)) == cell.get("settings")
@@ -149,7 +167,7 @@ def _found(folder: Path, case: Case) -> dict[str, Any] | None:
 def _claim(folder: Path, study: AbstractStudy, scale: Scale, fresh: bool) -> None:
     path, mine = folder / "study.json", {"study": study.name, "scale": scale}
     if path.is_file():
-        held = json.loads(path.read_text())
+        held = fields({"study": text, "scale": text})(str(path), read_json(path))
         if fresh:
             for name in ("cells", "work"):
                 shutil.rmtree(folder / name, ignore_errors=True)

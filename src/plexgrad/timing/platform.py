@@ -6,7 +6,6 @@ the table leaves out: the evaluation itself, energy, and the wear of the memory.
 """
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from importlib import resources
@@ -14,6 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from plexgrad.core.reading import file_bytes, plain_toml
 from plexgrad.core.validate import finite, positive, positive_int
 
 SECONDS = ("perturbation_s", "evaluation_s", "write_s", "sample_s")
@@ -175,10 +175,8 @@ def find_platform(name: str | Path) -> Platform:
 
 
 def _read(file: Path | Traversable, shown: str) -> Platform:
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{shown} must be TOML: {error}") from error
+    data = file_bytes(file) if isinstance(file, Path) else file.read_bytes()
+    table = plain_toml(shown, data)
     try:
         return Platform.from_table(table, file.name.removesuffix(".toml"))
     except ValueError as error:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from plexgrad.core.owner import lives
+from plexgrad.core.reading import open_regular
 from plexgrad.core.record import Record
 from plexgrad.training import live
 
@@ -45,15 +46,17 @@ class Followed:
             self.about, self.lines = {}, []
         if here.st_size == self._place:
             return False
-        with path.open("rb") as file:
-            file.seek(self._place)
-            new = file.read()
+        try:
+            with open_regular(path) as file:
+                file.seek(self._place)
+                new = file.read(min(here.st_size - self._place, live.LARGEST))
+        except (OSError, ValueError):
+            return False
         self._place += len(new)
         self._heard = time.monotonic()
         *whole, self._rest = (self._rest + new).split(b"\n")
-        found = [line for line in map(live.parsed, whole) if line]
-        if found and not self.about:
-            self.about, *found = found
+        self._rest = self._rest[: live.LONGEST + 1]
+        self.about, found = live.parsed(whole, self.about)
         if self.pid not in (None, self.about.get("pid")):
             return False
         self.lines += found
@@ -93,7 +96,9 @@ class Followed:
     def _recorded(self) -> bool:
         """Lines from the curves of a record. Raises FileNotFoundError without one."""
         record = Record.load(self.folder)
-        curves, spec = record.curves, record.spec
+        curves = record.curves
+        nothing = np.full(len(curves.get("slot", ())), np.nan)
+        slots, seconds = record.spec.get("slots"), record.throughput.get("seconds")
         self.about = {}
         self.lines = [
             {
@@ -101,17 +106,15 @@ class Followed:
                 "state": record.status,
                 "phase": "train",
                 "slot": int(slot),
-                "slots": int(spec["slots"]),
+                "slots": slots if type(slots) is int else int(curves["slot"][-1]),
                 "evaluations": int(spent),
-                "seconds": record.throughput["seconds"]
-                * slot
-                / max(1, curves["slot"][-1]),
-                "cost": _mean(curves["train_cost"][n]),
-                "accuracy": _mean(curves["test_accuracy"][n]),
+                "seconds": (seconds or 0.0) * slot / max(1, curves["slot"][-1]),
+                "cost": _mean(curves.get("train_cost", nothing)[n]),
+                "accuracy": _mean(curves.get("test_accuracy", nothing)[n]),
                 "diverged": len(record.diverged),
             }
             for n, (slot, spent) in enumerate(
-                zip(curves.get("slot", ()), curves.get("evaluations", ()), strict=True)
+                zip(curves.get("slot", ()), curves.get("evaluations", ()), strict=False)
             )
         ]
         return bool(self.lines)
@@ -122,7 +125,12 @@ def rate(lines: list[dict[str, Any]], over: str, under: str = "seconds") -> floa
 
     Rates are those of the last few seconds in which the run was running.
     """
-    known = [line for line in lines[-64:] if over in line and under in line]
+    wanted = (over, under, "seconds")
+    known = [
+        line
+        for line in lines[-64:]
+        if all(line.get(name) is not None for name in wanted)
+    ]
     if not known:
         return float("nan")
     last = known[-1]

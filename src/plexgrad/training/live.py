@@ -15,7 +15,7 @@ import os
 import stat
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ import numpy as np
 
 from plexgrad.core.files import NotWritten, write_atomically
 from plexgrad.core.owner import this_process
+from plexgrad.core.reading import file_bytes, plain_json
+from plexgrad.core.shape import Rule, either, fields, maybe, real, text, whole, word_of
 from plexgrad.core.signals import heard
 from plexgrad.core.validate import one_of
 from plexgrad.training.progress import Progress, Watcher
@@ -34,6 +36,31 @@ EVERY_S = 0.5
 
 MOST = 4000
 """Lines at which every second one goes."""
+
+LONGEST, LARGEST = 2**16, 2**26
+"""Bytes of a line and of a whole record that are read."""
+
+_ABOUT = fields(
+    {"format": word_of((FORMAT,)), "pid": whole, "host": text, "every_s": real},
+    {"parameters": maybe(whole), "endurance": maybe(real)},
+    maybe(either(real, text)),
+)
+_LINE = fields(
+    {
+        "at": real,
+        "state": text,
+        "phase": text,
+        "slot": whole,
+        "slots": whole,
+        "evaluations": whole,
+        "seconds": real,
+        "cost": maybe(real),
+        "accuracy": maybe(real),
+        "diverged": whole,
+    },
+    others=maybe(real),
+)
+"""What the lines must hold; all else is numbers by name."""
 
 PAUSE, RESUME, STOP = REQUESTS = ("pause", "resume", "stop")
 ASKED = "a stop was asked for in its folder"
@@ -197,22 +224,34 @@ def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     A line that is only half there, or damaged, is left out.
     """
     try:
-        text = path.read_bytes()
-    except OSError:
+        data = file_bytes(path, LARGEST)
+    except (OSError, ValueError):
         return {}, []
-    found = [line for line in map(parsed, text.split(b"\n")) if line]
-    if not found or found[0].get("format") != FORMAT:
-        return {}, []
-    return found[0], found[1:]
+    return parsed(data.split(b"\n"), {})
 
 
-def parsed(line: bytes) -> dict[str, Any]:
-    """A line as it was told; empty if it is none."""
+def parsed(
+    lines: Iterable[bytes], about: dict[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Who writes, if that is among the lines or is known already, and its glances.
+
+    What is no line, or misses something, is left out; so is all before the first that
+    says who writes.
+    """
+    found = []
+    for line in lines:
+        if about:
+            found.append(_checked(line, _LINE))
+        else:
+            about = _checked(line, _ABOUT)
+    return about, [line for line in found if line]
+
+
+def _checked(line: bytes, rule: Rule) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        return rule("line", plain_json("line", line)) if len(line) <= LONGEST else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _little(path: Path) -> tuple[tuple[int, int], str]:

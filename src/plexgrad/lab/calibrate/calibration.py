@@ -7,7 +7,9 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from plexgrad.core import shape
 from plexgrad.core.files import write_atomically
+from plexgrad.core.reading import read_json
 from plexgrad.lab.calibrate.cells import Cells
 from plexgrad.lab.calibrate.declared import Comparison
 from plexgrad.lab.calibrate.knobs import Knobs
@@ -90,31 +92,34 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
-        """The inverse of `to_json`. Raises ValueError if a part is missing."""
+        """The inverse of `to_json`.
+
+        Raises ValueError if a part is missing or is not what it should be.
+        """
         needed = [each.name for each in fields(cls) if each.default is MISSING]
         if missing := [name for name in needed if name not in data]:
             raise ValueError(f"a calibration must hold {', '.join(missing)}")
         names = [each.name for each in fields(cls) if each.name in data]
-        found = {name: _numbers(data[name]) for name in names}
+        found = {
+            name: _RULES[name](name, _numbers(data[name]))
+            if name in _RULES
+            else data[name]
+            for name in names
+        }
         for name, kind in _PARTS.items():
-            values: dict[str, Any] = {
-                key: tuple(value)
-                if isinstance(value, list)
-                else (math.nan if value is None else value)
-                for key, value in found[name].items()
-            }
             if name == "knobs":
-                pairs = values["saturated"].items()
-                values["saturated"] = {int(key): value for key, value in pairs}
-            found[name] = kind(**values)
-        found["findings"] = tuple(found.get("findings", ()))
+                pairs = found[name]["saturated"].items()
+                found[name]["saturated"] = {int(key): value for key, value in pairs}
+            found[name] = kind(**found[name])
         if (rates := found.get("rates")) is not None:
             found["rates"] = Rates(**rates)
         found["capabilities"] = Capabilities.from_json(found["capabilities"])
         found["compared"] = tuple(Comparison(**each) for each in found["compared"])
         if (advice := found["recommendation"]) is not None:
             found["recommendation"] = Recommendation.from_json(advice)
-        return cls(**found)
+        it = cls(**found)
+        _refuse_unknown_knobs(it)
+        return it
 
     def save(self, folder: str | Path) -> Path:
         """Write `calibration.json`, whole or not at all."""
@@ -125,11 +130,16 @@ class Calibration:
 
     @classmethod
     def load(cls, path: str | Path) -> "Calibration":
-        """Read a file, or the one in a folder."""
+        """Read a file, or the one in a folder.
+
+        Raises FileNotFoundError or ValueError, naming the file.
+        """
         path = Path(path)
-        return cls.from_json(
-            json.loads((path / FILE if path.is_dir() else path).read_text("utf-8"))
-        )
+        path = path / FILE if path.is_dir() else path
+        try:
+            return cls.from_json(shape.mapping("it", read_json(path)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a calibration: {error}") from error
 
 
 _PARTS: dict[str, Any] = {
@@ -140,6 +150,60 @@ _PARTS: dict[str, Any] = {
     "knobs": Knobs,
     "cells": Cells,
 }
+
+
+def _nan_of(kind: type) -> shape.Rule:
+    """The rule of a dataclass in which null is a number that is not known."""
+    rule = shape.of(kind)
+
+    def check(name: str, value: Any) -> dict[str, Any]:
+        found = shape.mapping(name, value).items()
+        return rule(name, {k: math.nan if v is None else v for k, v in found})
+
+    return check
+
+
+def _can(name: str, value: Any) -> dict[str, Any]:
+    found = shape.mapping(name, value)
+    if found.get("amplitude_high") is None:
+        found = {**found, "amplitude_high": math.inf}
+    return shape.of(Capabilities)(name, found)
+
+
+def _advice(name: str, value: Any) -> dict[str, Any]:
+    found = shape.mapping(name, value)
+    measured = shape.mapping(f"{name}.measured", found.get("measured")).items()
+    known = {key: math.nan if each is None else each for key, each in measured}
+    return shape.of(Recommendation)(name, {**found, "measured": known})
+
+
+_RULES: dict[str, shape.Rule] = {
+    **{name: _nan_of(kind) for name, kind in _PARTS.items()},
+    "url": shape.text,
+    "task": shape.text,
+    "refused": shape.text,
+    "capabilities": _can,
+    "compared": shape.each(_nan_of(Comparison)),
+    "recommendation": shape.maybe(_advice),
+    "setting": shape.mapping,
+    "evaluations": shape.whole,
+    "writes": shape.whole,
+    "seconds": shape.real,
+    "findings": shape.of(tuple[str, ...]),
+    "rates": shape.maybe(shape.of(Rates)),
+}
+"""What each part must be."""
+
+
+def _refuse_unknown_knobs(it: Calibration) -> None:
+    count, knobs = it.capabilities.parameters, it.knobs
+    for name in ("up", "down"):
+        if (held := len(getattr(knobs, name))) not in (0, count):
+            raise ValueError(f"knobs.{name} must hold none or {count}, got {held}")
+    named = (*knobs.dead, *knobs.saturated, *knobs.undecided)
+    for number in (*named, *it.cells.stuck, *it.cells.unread):
+        if not 0 <= number < count:
+            raise ValueError(f"knobs must be numbered below {count}, got {number}")
 
 
 def _faults(it: Calibration) -> list[str]:

@@ -15,12 +15,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from plexgrad.core.reading import file_bytes, plain_json, shown
+from plexgrad.core.shape import fixed, real, text, word_of
 from plexgrad.lab.device import LinkLost
 from plexgrad.lab.transports.in_process import InProcess
 from plexgrad.lab.transports.transport import AbstractTransport, Line, drill
 
 KEPT = 1000
 """Events that may wait to be written."""
+
+LARGEST = 2**31
+"""Bytes of a recording that is read."""
+
+HAPPENED = ("url", "token", "open", "close", "send", "receive", "lost")
+_EVENT = fixed((real, word_of(HAPPENED), text))
+FIRST = {"url": 0, "token": 1}
+"""Where these stand, counted from 0; nothing else stands in the first place."""
 
 FIRST_TOKEN = 0x5EED_0001
 """The token of hosts in files that name none."""
@@ -79,13 +89,19 @@ class Recording:
 
 
 class Replay(AbstractTransport):
-    """Plays a recording: says what was said, and refuses what was not asked then."""
+    """Plays a recording: says what was said, and refuses what was not asked then.
+
+    Raises FileNotFoundError, or ValueError that names the file and line for one that is
+    no recording.
+    """
 
     scheme: ClassVar[str] = "replay"
 
     def __init__(self, path: Path | str) -> None:
-        lines = Path(path).read_text("ascii").splitlines()
-        self.events = [tuple(json.loads(line)[1:]) for line in lines]
+        lines = file_bytes(Path(path), LARGEST).splitlines()
+        self.events = [_event(path, n, line) for n, line in enumerate(lines)]
+        if not self.events:
+            raise ValueError(f"{path} must be a recording, got an empty file")
         self.url, self.token, self._at = f"replay:{path}", FIRST_TOKEN, 1
         self.version = 1
         if self._next()[0] == "token":
@@ -143,3 +159,18 @@ class Replay(AbstractTransport):
         if self._next()[0] == "lost":
             self._at += 1
             raise LinkLost(self.events[self._at - 1][1])
+
+
+def _event(path: Path | str, number: int, line: bytes) -> tuple[str, str]:
+    name = f"line {number + 1} of {path}"
+    _, what, data = _EVENT(name, plain_json(name, line))
+    if FIRST.get(what, max(number, 1)) != number:
+        raise ValueError(f"{name} must hold what happened, after a url; got {what}")
+    try:
+        if what in ("send", "receive"):
+            bytes.fromhex(data)
+        elif what == "token" and not 0 <= int(data, 16) < 2**64:
+            raise ValueError
+    except ValueError as error:
+        raise ValueError(f"{name} must hold bytes, got {shown(data)}") from error
+    return what, data
