@@ -1,11 +1,13 @@
 """`plexgrad data`, `plexgrad doctor` and `plexgrad report`."""
 
 import json
+import os
 
 import jax
 import pytest
 
 import plexgrad as pg
+from plexgrad.core.claim import claimed
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,13 @@ def test_report_refuses_what_is_not_a_finished_run(plexgrad, tmp_path):
     pg.Record({}, {}, {}, {}, {}, {}, status="running").save(tmp_path)
     status, _, err = plexgrad("report", tmp_path)
     assert (status, err.count("\n")) == (2, 1)
-    assert f"plexgrad train --resume {tmp_path}" in err
+    assert "this one was killed: nothing was saved" in err
+    (tmp_path / "checkpoint.npz").touch()
+    _, _, err = plexgrad("report", tmp_path)
+    assert f"was killed: plexgrad train --resume {tmp_path}" in err
+    with claimed(tmp_path):
+        _, _, err = plexgrad("report", tmp_path)
+    assert f"goes on (process {os.getpid()} on " in err
 
 
 def test_a_run_can_be_explained_without_running(plexgrad, tmp_path, monkeypatch):

@@ -31,6 +31,7 @@ from plexgrad.cli.ends import (
     STATUSES,
     STOPPED,
 )
+from plexgrad.cli.saying import echo, secho
 from plexgrad.core.signals import heard, listening
 from plexgrad.core.words import line, plain
 from plexgrad.training.processes import leave
@@ -69,7 +70,7 @@ app.add_typer(chip.app, name="chip")
 
 def _version(show: bool) -> bool:
     if show:
-        typer.echo(f"plexgrad {__version__}")
+        echo(f"plexgrad {__version__}")
         raise typer.Exit
     return show
 
@@ -111,7 +112,7 @@ def _warned(
     if not issubclass(category, UserWarning):  # one for whoever writes it
         said = warnings.formatwarning(message, category, filename, lineno, text).strip()
     with contextlib.suppress(OSError):
-        typer.secho(line(said), err=True, fg="yellow")
+        secho(line(said), err=True, fg="yellow")
 
 
 def guarded(command: Callable[..., Any]) -> int:
@@ -134,7 +135,7 @@ def guarded(command: Callable[..., Any]) -> int:
 
 def _complain(error: Exception) -> None:
     with contextlib.suppress(OSError):  # a terminal that is gone
-        typer.secho(f"plexgrad: {plain(_words(error))}", err=True, fg="red")
+        secho(f"plexgrad: {plain(_words(error))}", err=True, fg="red")
 
 
 def _words(error: Exception) -> str:

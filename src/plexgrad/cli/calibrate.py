@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from plexgrad.cli.chip_setting import Take, cost_of, start_of
 from plexgrad.cli.ends import AT_ONCE, STOPPED
+from plexgrad.cli.folders import result_folder
 from plexgrad.cli.options import starting_spec, use_devices, with_options
+from plexgrad.cli.saying import Terminal, echo
 from plexgrad.codes import Rademacher
 from plexgrad.core.clock import Clock
 from plexgrad.core.signals import heard
@@ -107,43 +108,44 @@ def calibrate(
         "batch": batch,
     }
     dataset, setting, cost = _asked(task, options)
-    console = Console(stderr=True, quiet=quiet)
+    console = Terminal(stderr=True, quiet=quiet)
 
     def watch(stage: str, spent: int) -> None:
         console.print(f"{stage:<10} {STAGES[stage]}, after {spent:,} costs")
 
-    try:
-        found = run(
-            find.device_at(url, take=take),
-            dataset,
-            Setting(
-                **setting,
-                rule=rule,
-                sampling=sampling,
-                budget=budget,
-                write_cost=write_cost,
-            ),
-            key=key,
-            cost=cost,
-            start=start_of("keep" if keep else start),
-            knob_budget=knob_budget,
-            listen_s=listen,
-            settle_s=settle,
-            patience_s=patience,
-            url=url,
-            watch=watch,
-        )
-    except KeyboardInterrupt:
-        console.print("stopped; the parameters are as they were", style="bold")
-        raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
-    folder = out or Path("runs") / f"calibrate-{task or 'chip'}"
-    page = write_calibration(found, folder)
-    if as_json:
-        typer.echo(json.dumps({**found.to_json(), "folder": str(folder)}))
-        return
-    _print(found, page)
-    if found.recommendation is not None and found.url:
-        typer.echo(f"train   {command(found, folder)}")
+    usual = Path("runs") / f"calibrate-{task or 'chip'}"
+    with result_folder(out, usual) as folder:
+        try:
+            found = run(
+                find.device_at(url, take=take),
+                dataset,
+                Setting(
+                    **setting,
+                    rule=rule,
+                    sampling=sampling,
+                    budget=budget,
+                    write_cost=write_cost,
+                ),
+                key=key,
+                cost=cost,
+                start=start_of("keep" if keep else start),
+                knob_budget=knob_budget,
+                listen_s=listen,
+                settle_s=settle,
+                patience_s=patience,
+                url=url,
+                watch=watch,
+            )
+        except KeyboardInterrupt:
+            console.print("stopped; the parameters are as they were", style="bold")
+            raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
+        page = write_calibration(found, folder)
+        if as_json:
+            echo(json.dumps({**found.to_json(), "folder": str(folder)}))
+            return
+        _print(found, page)
+        if found.recommendation is not None and found.url:
+            echo(f"train   {command(found, folder)}")
 
 
 def _asked(
@@ -162,7 +164,7 @@ def _asked(
 
 
 def _print(found: Calibration, page: Path) -> None:
-    console = Console(soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     console.print(str(found.identity), style="bold", highlight=False)
     for line in calibration_lines(found):
         style = "yellow" if line.startswith("!") else None

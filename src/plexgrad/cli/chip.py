@@ -11,6 +11,7 @@ import typer
 from plexgrad.cli import calibrate, chip_hands, chip_train, chip_watch
 from plexgrad.cli.chip_setting import Take
 from plexgrad.cli.chip_train import Url
+from plexgrad.cli.saying import echo, secho
 from plexgrad.lab import find
 from plexgrad.lab.conform import FAILED, Result
 from plexgrad.lab.conform import conform as put_through
@@ -40,12 +41,12 @@ def names(as_json: Json = False) -> None:
     """The kinds of devices that can be opened, by the scheme of their URL."""
     found, lacking = find.described(), find.missing()
     if as_json:
-        typer.echo(json.dumps({"devices": found, "missing": lacking}))
+        echo(json.dumps({"devices": found, "missing": lacking}))
         return
     for scheme, words in found.items():
-        typer.echo(f"{scheme + ':':<12}{words}")
+        echo(f"{scheme + ':':<12}{words}")
         if scheme in lacking:
-            typer.secho(f"{'':<12}{lacking[scheme]}", fg="yellow")
+            secho(f"{'':<12}{lacking[scheme]}", fg="yellow")
 
 
 @app.command()
@@ -58,21 +59,21 @@ def identify(url: Url, take: Take = False, as_json: Json = False) -> None:
     finally:
         device.close()
     if as_json:
-        typer.echo(json.dumps({"identity": who, "capabilities": can}))
+        echo(json.dumps({"identity": who, "capabilities": can}))
         return
     for name, value in who.items():
-        typer.echo(f"{name:<22}{value}")
-    typer.echo(f"{'parameters':<22}{device.capabilities.parameters}")
+        echo(f"{name:<22}{value}")
+    echo(f"{'parameters':<22}{device.capabilities.parameters}")
     for group in can.pop("groups"):
         step = f", step {group['step']:g}" if group["step"] else ""
         unit = "" if group["unit"] == "1" else f" {group['unit']}"
         shape = " x ".join(map(str, group["shape"]))
         span = f"{group['low']:g} to {group['high']:g}{unit}{step}"
-        typer.echo(f"  {group['name']:<20}{shape}: {span}")
+        echo(f"  {group['name']:<20}{shape}: {span}")
     for name, value in can.items():
         if value:
             shown = ", ".join(value) if isinstance(value, list | tuple) else value
-            typer.echo(f"{name:<22}{'yes' if value is True else shown}")
+            echo(f"{name:<22}{'yes' if value is True else shown}")
 
 
 @app.command()
@@ -84,7 +85,7 @@ def conform(url: Url, take: Take = False, as_json: Json = False) -> None:
     """
     results = put_through(find.device_at(url, take=take))
     if as_json:
-        typer.echo(json.dumps([asdict(result) for result in results]))
+        echo(json.dumps([asdict(result) for result in results]))
     else:
         _print(results)
     if any(result.status == FAILED for result in results):
@@ -94,7 +95,7 @@ def conform(url: Url, take: Take = False, as_json: Json = False) -> None:
 def _print(results: list[Result]) -> None:
     for result in results:
         line = f"{result.number:<4}{result.name:<20}{result.status:<9}{result.said}"
-        typer.secho(line, fg="red" if result.status == FAILED else None)
+        secho(line, fg="red" if result.status == FAILED else None)
 
 
 @app.command()
@@ -116,9 +117,9 @@ def serve(
 ) -> None:
     """Put a device behind a link, until Ctrl-C. Its address is the first line."""
     with served(find.device_at(url, take=take), at, public) as listener:
-        typer.echo(listener.url)
+        echo(listener.url)
         if listener.notice:
-            typer.secho(listener.notice, fg="yellow", err=True)
+            secho(listener.notice, fg="yellow", err=True)
         try:
             while True:
                 time.sleep(0.2)
@@ -132,4 +133,4 @@ def keys(
 ) -> None:
     """Make keys for zmq://: of a server, and of one host that it lets in."""
     for path in make_keys(folder):
-        typer.echo(path)
+        echo(path)

@@ -11,6 +11,7 @@ import typer
 
 from plexgrad.cli.chip_setting import Take, task_of
 from plexgrad.cli.options import use_devices
+from plexgrad.cli.saying import echo
 from plexgrad.core import arrays as archives
 from plexgrad.core.reading import file_bytes, read_json
 from plexgrad.core.record import write_atomically
@@ -46,9 +47,9 @@ def read(
     if out is not None:
         _keep(out, theta, lines)
     if as_json:
-        typer.echo(json.dumps({"parameters": [float(v) for v in theta]}))
+        echo(json.dumps({"parameters": [float(v) for v in theta]}))
     else:
-        typer.echo("\n".join(lines))
+        echo("\n".join(lines))
 
 
 def write(
@@ -70,9 +71,9 @@ def write(
         theta = _written(bench, wanted)
         apart = float(np.abs(bench.read_back() - theta).max())
     if as_json:
-        typer.echo(json.dumps({"written": theta.size, "apart": apart}))
+        echo(json.dumps({"written": theta.size, "apart": apart}))
     else:
-        typer.echo(f"{theta.size} parameters written, read back to {apart:.2g}")
+        echo(f"{theta.size} parameters written, read back to {apart:.2g}")
 
 
 def evaluate(
@@ -121,13 +122,13 @@ def evaluate(
     }
     if as_json:
         told = {"device": said, **found, "rows": rows, "seconds": seconds}
-        typer.echo(json.dumps(told))
+        echo(json.dumps(told))
         return
-    typer.echo(said)
+    echo(said)
     for name, value in found.items():
         shown = f"{100 * value:.1f} %" if "accuracy" in name else f"{value:.4g}"
-        typer.echo(f"  {name.replace('_', ' '):<16} {shown}")
-    typer.echo(f"  {'measured in':<16} {seconds:.3g} s")
+        echo(f"  {name.replace('_', ' '):<16} {shown}")
+    echo(f"  {'measured in':<16} {seconds:.3g} s")
 
 
 def _written(bench: Bench, wanted: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import typer
 
 from plexgrad import data as datasets
 from plexgrad.cli.options import merge, starting_spec, with_options
+from plexgrad.cli.saying import echo
 from plexgrad.core.params import FILE
 from plexgrad.data import Dataset
 from plexgrad.lab import find
@@ -219,18 +220,18 @@ def print_accounts(counts: dict[str, Any]) -> None:
     """What the device did, and what crossed the link, in a few lines."""
     link = counts["link"]
     for chip in counts.get("chips", ()):
-        typer.echo(
+        echo(
             f"chip            {chip['serial']}: {chip['rows']:,} costs, left "
             f"{chip['left']} times, came back {chip['came_back']} times"
         )
-    typer.echo(
+    echo(
         f"device          {counts['writes_max']} writes of the busiest cell, "
         f"{counts['saturated_cells']} cells saturated, busy {counts['device_s']:.3g} s"
     )
     if link["calls"]:
         each = link["bytes_out"] / link["calls"], link["bytes_in"] / link["calls"]
         trip = 1e3 * link["busy_s"] / link["calls"]
-        typer.echo(
+        echo(
             f"link            {link['calls']} calls of {each[0]:.0f} bytes out and "
             f"{each[1]:.0f} in, {trip:.3g} ms each, {link['retries']} retries, "
             f"{counts['recoveries']} recoveries"

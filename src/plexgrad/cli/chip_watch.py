@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from plexgrad.cli import panel_words
+from plexgrad.cli.saying import echo
 from plexgrad.core.extras import needed
 from plexgrad.training import live
 from plexgrad.training.following import GOING, Followed
@@ -62,9 +63,9 @@ def watch(
         _request(run, wanted)
     elif as_json:
         last = run.lines[-1] if run.lines else {}
-        typer.echo(json.dumps({**run.about, **last, "state": run.state()}))
+        echo(json.dumps({**run.about, **last, "state": run.state()}))
     elif once:
-        typer.echo(panel_words.text(run))
+        echo(panel_words.text(run))
     elif picture is not None:
         _draw(run, picture)
     else:
@@ -95,9 +96,9 @@ def start(words: Sequence[str], folder: Path) -> int:
     status = _ended(child, run)
     if status is None:
         words = shlex.join(["plexgrad", "chip", "watch", str(folder)])
-        typer.echo(f"the run goes on; see it with: {words}")
+        echo(f"the run goes on; see it with: {words}")
         return 0
-    typer.echo((folder / LOG).read_text(), nl=False)
+    echo((folder / LOG).read_text(), nl=False)
     return status
 
 
@@ -118,7 +119,7 @@ def _request(run: Followed, wanted: Sequence[str]) -> None:
     if state not in (*GOING, "silent"):
         raise ValueError(f"only a run that goes on can be asked, this one is {state}")
     run.ask(wanted[0])
-    typer.echo(f"{wanted[0]} is asked for, at the next safe place of {run.folder}")
+    echo(f"{wanted[0]} is asked for, at the next safe place of {run.folder}")
 
 
 def _draw(run: Followed, file: Path) -> None:
@@ -135,7 +136,7 @@ def _draw(run: Followed, file: Path) -> None:
         panel.exit()
 
     panel.run(headless=True, size=(WIDTH, HEIGHT), auto_pilot=picture)
-    typer.echo(file)
+    echo(file)
 
 
 def _panel() -> Any:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from plexgrad import data
+from plexgrad.cli.saying import Terminal, echo
 
 app = typer.Typer(help="List, inspect and download datasets.", no_args_is_help=True)
 
@@ -26,10 +26,10 @@ def names(as_json: Json = False) -> None:
     """The datasets by name, with a line about each."""
     found = {name: data.describe(name) for name in data.names()}
     if as_json:
-        typer.echo(json.dumps(found))
+        echo(json.dumps(found))
         return
     for name, line in found.items():
-        typer.echo(f"{name:<15}{line}")
+        echo(f"{name:<15}{line}")
 
 
 @app.command()
@@ -49,10 +49,10 @@ def info(
         "classes": list(found.classes),
     }
     if as_json:
-        typer.echo(json.dumps(facts))
+        echo(json.dumps(facts))
         return
     for key, value in facts.items():
-        typer.echo(f"{key:<9}{value}")
+        echo(f"{key:<9}{value}")
 
 
 @app.command()
@@ -61,8 +61,12 @@ def fetch(
     folder: Folder = None,
 ) -> None:
     """Download what is missing, checked against the known checksums."""
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+    )
+    with Progress(*columns, console=Terminal(stderr=True)) as bar:
         tasks = {}
 
         def show(file: str, done: int, size: int | None) -> None:
@@ -72,6 +76,6 @@ def fetch(
 
         paths = data.fetch(name, folder, progress=show)
     for path in paths:
-        typer.echo(str(path))
+        echo(str(path))
     if not paths:
-        typer.echo(f"{name}: nothing is missing")
+        echo(f"{name}: nothing is missing")

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from plexgrad.cli.saying import secho
 from plexgrad.core.record import Record
 from plexgrad.core.signals import heard
 from plexgrad.core.words import line
@@ -63,4 +64,4 @@ def finish(record: Record, again: str) -> None:
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that is gone
-        typer.secho(line(text), err=True, bold=True)
+        secho(line(text), err=True, bold=True)

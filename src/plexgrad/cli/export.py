@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from plexgrad.cli.saying import echo
 from plexgrad.core import arrays as archives
 from plexgrad.core.files import write_atomically
 from plexgrad.core.params import load
@@ -44,7 +45,7 @@ def export(
     mine = {name: array[seed] for name, array in params.items()}
     path = out or folder / f"exported.{FORMATS[to]}"
     write_atomically(path, made(mine, to))
-    typer.echo(path)
+    echo(path)
 
 
 def made(params: dict[str, np.ndarray], to: str) -> bytes:

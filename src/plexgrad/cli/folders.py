@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from plexgrad.core.claim import claimed, claimed_free
@@ -18,6 +18,11 @@ def run_folder(out: Path | None, usual: Path, again: str) -> Iterator[Path]:
     with claimed_free(usual) if out is None else claimed(out) as folder:
         refuse_taken(folder, again.format(folder=shlex.quote(str(folder))))
         yield folder
+
+
+def result_folder(out: Path | None, usual: Path) -> AbstractContextManager[Path]:
+    """The folder of a result that replaces an older one in `out`, held until it is."""
+    return claimed_free(usual) if out is None else claimed(out)
 
 
 def refuse_taken(folder: Path, again: str) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from plexgrad.core.words import line
 from plexgrad.training.following import Followed, left_s, rate
 
 Row = tuple[str, str]
@@ -27,13 +28,13 @@ def title(run: Followed) -> str:
     """What is trained, and on what."""
     task = run.about.get("task") or run.folder.name
     chip = run.about.get("chip")
-    return f"{task} on {chip}" if chip else f"{task} in {run.folder}"
+    return line(f"{task} on {chip}" if chip else f"{task} in {run.folder}")
 
 
 def state_words(run: Followed) -> str:
     """The state in words, and for how long a run has said nothing."""
     state = run.state()
-    words = STATES.get(state, state)
+    words = line(STATES.get(state, state))
     silent = run.silent_s() if run.lines else 0.0
     if state in ("running", "silent") and silent > 5:
         words += f", no news for {duration(silent)}"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from plexgrad.cli.saying import echo
 from plexgrad.core.claim import owner
 from plexgrad.core.owner import lives, named
 from plexgrad.core.record import Record
@@ -68,19 +69,19 @@ def draw(record: Record, folder: Path, as_json: bool) -> None:
     write_metrics(record, folder)
     page = write_page(record, folder)
     if as_json:
-        typer.echo(json.dumps({**to_json_summary(record), "folder": str(folder)}))
+        echo(json.dumps({**to_json_summary(record), "folder": str(folder)}))
         return
     for line in summary_lines(record):
-        typer.echo(line)
-    typer.echo(f"{'report':<16}{page}")
+        echo(line)
+    echo(f"{'report':<16}{page}")
 
 
 def draw_study(result: StudyResult, folder: Path, as_json: bool) -> None:
     """Write the page of a study into its folder, and print what it found."""
     page = write_study_page(result, folder)
     if as_json:
-        typer.echo(json.dumps({**result.to_json(), "folder": str(folder)}))
+        echo(json.dumps({**result.to_json(), "folder": str(folder)}))
         return
     for line in study_lines(result):
-        typer.echo(line)
-    typer.echo(f"{'report':<14}{page}")
+        echo(line)
+    echo(f"{'report':<14}{page}")

@@ -7,8 +7,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -18,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from plexgrad.cli.saying import Terminal, echo
 from plexgrad.core.words import plain
 from plexgrad.training.progress import Progress as Glance
 
@@ -29,15 +28,15 @@ class Screen:
     """A watcher that draws."""
 
     def __init__(self, quiet: bool) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
+        self.console = Terminal(stderr=True, quiet=quiet)
         self.bar = Progress(
-            TextColumn("{task.description:<15}"),
+            TextColumn("{task.description:<15}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.percentage:>3.0f} %", markup=False),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("left", markup=False),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[news]}", markup=False),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -95,13 +94,13 @@ def _news(glance: Glance) -> str:
 def show(found: dict[str, Any], as_json: bool) -> None:
     """Named findings on standard output, in columns or as JSON."""
     if as_json:
-        typer.echo(json.dumps(found))
+        echo(json.dumps(found))
         return
     for key, value in found.items():
         if isinstance(value, dict):
-            typer.echo(key)
+            echo(key)
             for name, item in value.items():
                 shown = f"{item:.3g}" if isinstance(item, float) else item
-                typer.echo(f"  {name:<26}{shown}")
+                echo(f"  {name:<26}{shown}")
         else:
-            typer.echo(f"{key:<28}{value}")
+            echo(f"{key:<28}{value}")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from plexgrad.cli.ends import AT_ONCE, STOPPED
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw_study
+from plexgrad.cli.saying import Terminal, echo
 from plexgrad.cli.screen import PLAIN_S
 from plexgrad.core.signals import heard
 from plexgrad.core.study_result import Scale, StudyResult
@@ -94,7 +94,7 @@ def study(
         _list(as_json)
         return
     if index is not None:
-        typer.echo(str(write_index(index)))
+        echo(str(write_index(index)))
         return
     if name is None:
         raise ValueError("a study must be named; plexgrad study --list names them all")
@@ -126,13 +126,13 @@ class _Screen:
     """A watcher that draws a bar over the cells, or a line from time to time."""
 
     def __init__(self, name: str, quiet: bool) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
+        self.console = Terminal(stderr=True, quiet=quiet)
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.percentage:>3.0f} %", markup=False),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[news]}"),
+            TextColumn("{task.fields[news]}", markup=False),
             console=self.console,
             disable=not self.console.is_terminal,
         )
@@ -180,12 +180,12 @@ def _list(as_json: bool) -> None:
         for name, each in studies().items()
     }
     if as_json:
-        typer.echo(json.dumps(known))
+        echo(json.dumps(known))
         return
     for name, about in known.items():
-        typer.echo(f"{name:<18}{about['title']}\n{'':<18}{about['source']}")
+        echo(f"{name:<18}{about['title']}\n{'':<18}{about['source']}")
         for scale, cost in about["scales"].items():
-            typer.echo(f"{'':<18}{scale:<9}{_cost(cost)}")
+            echo(f"{'':<18}{scale:<9}{_cost(cost)}")
 
 
 def _cost(cost: dict[str, Any]) -> str:
@@ -202,23 +202,23 @@ def _show(study: AbstractStudy, folder: Path, as_json: bool) -> None:
         result = StudyResult.load(folder)
     if as_json:
         made = None if result is None else result.to_json()
-        typer.echo(json.dumps({"name": study.name, "result": made}))
+        echo(json.dumps({"name": study.name, "result": made}))
         return
-    typer.echo(f"{study.title}\n{study.source}\n")
+    echo(f"{study.title}\n{study.source}\n")
     for scale, cost in _costs(study).items():
-        typer.echo(f"{scale:<9}{_cost(cost)}")
+        echo(f"{scale:<9}{_cost(cost)}")
     for published in study.published:
         table = published.table
-        typer.echo(f"\n{table.title} ({table.note})")
+        echo(f"\n{table.title} ({table.note})")
         rows = [[head(column) for column in table.columns]]
         rows += [[cell(value) for value in row] for row in table.rows]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             cells = zip(row, widths, strict=True)
-            typer.echo("  ".join(text.rjust(width) for text, width in cells))
-    typer.echo("")
+            echo("  ".join(text.rjust(width) for text, width in cells))
+    echo("")
     if result is None:
-        typer.echo(f"no result at {folder} yet")
+        echo(f"no result at {folder} yet")
         return
     for line in study_lines(result):
-        typer.echo(line)
+        echo(line)

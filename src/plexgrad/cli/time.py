@@ -16,6 +16,7 @@ from plexgrad.cli.options import (
     use_devices,
     with_options,
 )
+from plexgrad.cli.saying import Terminal, echo
 from plexgrad.cli.screen import Screen
 from plexgrad.cli.time_tables import as_run, show_platforms, show_table3, show_times
 from plexgrad.core.record import Record
@@ -161,7 +162,7 @@ def time(
     chosen = [find_platform(name) for name in platform or PAPER]
     if one_by_one:
         chosen = [p if p.parallel_samples else _one_by_one(p) for p in chosen]
-    console = Console()
+    console = Terminal()
     if list_:
         every = chosen if platform else list(platforms().values())
         _show(console, every, as_json)
@@ -188,13 +189,13 @@ def time(
     if own is not None:
         chosen = [own, *(chosen if platform else ())]
         if not as_json:
-            typer.echo(as_run(record, own))
+            echo(as_run(record, own))
         if not np.isfinite(record.curves["test_accuracy"]).any():
             _only_costs(record, own, as_json)
             return
     found = timed(record, chosen, target or None, beside)
     if as_json:
-        typer.echo(json.dumps(found.to_json()))
+        echo(json.dumps(found.to_json()))
     else:
         show_times(console, found)
     if plot is not None:
@@ -206,9 +207,9 @@ def _only_costs(record: Record, own: Platform, as_json: bool) -> None:
     if as_json:
         lab = record.extra.get("lab", {})
         told = {"platform": dataclasses.asdict(own), "run": record.evaluations}
-        typer.echo(json.dumps({**told, "writes_max": lab.get("writes_max")}))
+        echo(json.dumps({**told, "writes_max": lab.get("writes_max")}))
     else:
-        typer.echo("It has no test accuracy, so there is no time to one.")
+        echo("It has no test accuracy, so there is no time to one.")
 
 
 def _record(
@@ -265,10 +266,10 @@ def _one_by_one(platform: Platform) -> Platform:
 def _show(console: Console, found: list[Platform] | Table3, as_json: bool) -> None:
     if isinstance(found, Table3):
         if as_json:
-            typer.echo(json.dumps(found.to_json()))
+            echo(json.dumps(found.to_json()))
         else:
             show_table3(console, found)
     elif as_json:
-        typer.echo(json.dumps([dataclasses.asdict(each) for each in found]))
+        echo(json.dumps([dataclasses.asdict(each) for each in found]))
     else:
         show_platforms(console, found)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from plexgrad.core.record import Record
@@ -46,7 +45,7 @@ def show_times(console: Console, found: Timed) -> None:
     """A run on its platforms: to each accuracy, and what governs the time."""
     clock = found.clock
     console.print(
-        f"{escape(found.task)}: {found.parameters:,} parameters, "
+        f"{found.task}: {found.parameters:,} parameters, "
         f"{found.first.shape[1]} seeds, batch {found.batch}, "
         f"tau_p {clock.tau_p}, tau_x {clock.tau_x}, "
         + ("analog time" if found.analog else f"tau_theta {clock.tau_theta}")
@@ -58,7 +57,7 @@ def show_times(console: Console, found: Timed) -> None:
         f"these rows by up to {100 * found.coarseness.max():.0f} %."
     )
     if found.backpropagation is not None:
-        console.print(f"Backpropagation: {escape(found.backpropagation.source)}.")
+        console.print(f"Backpropagation: {found.backpropagation.source}.")
     if found.batch > 1 and any(p.parallel_samples is None for p in found.platforms):
         console.print(
             f"A batch of {found.batch} counts as one load and one evaluation; "
@@ -67,7 +66,7 @@ def show_times(console: Console, found: Timed) -> None:
     console.print()
     _show_governing(console, found)
     for warning in found.warnings:
-        console.print(f"Warning: {escape(warning)}", style="bold red")
+        console.print(f"Warning: {warning}", style="bold red")
 
 
 def as_run(record: Record, own: Platform) -> str:

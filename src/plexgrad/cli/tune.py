@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from plexgrad.chips.naming import spelled
+from plexgrad.cli.folders import result_folder
 from plexgrad.cli.options import starting_spec, with_options
+from plexgrad.cli.saying import Terminal, echo, secho
 from plexgrad.core.files import write_atomically
 from plexgrad.report.tune_plot import draw_tune
 from plexgrad.training.recommendation import Recommendation
@@ -94,32 +95,29 @@ def tune(
     }
     settings = with_options({"key": 0} | starting_spec(task, spec), options)
     arguments = build(settings, None if data is None else str(data))
-    console = Console(stderr=True, quiet=quiet)
+    console = Terminal(stderr=True, quiet=quiet)
 
     def watch(stage: str, spent: int) -> None:
         console.print(f"{stage:<10} {STAGES[stage]}: {spent} evaluations so far")
 
     taken = ("chip", "data", "estimator", "rule", "clock", "key", "batch", "sampling")
-    found = run(
-        **{name: arguments[name] for name in taken if name in arguments},
-        budget=budget,
-        write_cost=write_cost,
-        watch=watch,
-    )
     name = str(settings["task"]["name"])
-    folder = out or Path("runs") / f"tune-{name}"
-    told = {
-        **found.to_json(),
-        "task": settings["task"],
-        "command": command(name, options | {"spec": spec}, arguments["chip"], found),
-    }
-    text = json.dumps(told, indent=1, allow_nan=False)
-    write_atomically(folder / "tune.json", text.encode())
-    plot = draw_tune(found, folder / "tune.png")
-    if as_json:
-        typer.echo(json.dumps({**told, "folder": str(folder)}, allow_nan=False))
-        return
-    _print(found, told["command"], plot)
+    with result_folder(out, Path("runs") / f"tune-{name}") as folder:
+        found = run(
+            **{name: arguments[name] for name in taken if name in arguments},
+            budget=budget,
+            write_cost=write_cost,
+            watch=watch,
+        )
+        words = command(name, options | {"spec": spec}, arguments["chip"], found)
+        told = {**found.to_json(), "task": settings["task"], "command": words}
+        text = json.dumps(told, indent=1, allow_nan=False)
+        write_atomically(folder / "tune.json", text.encode())
+        plot = draw_tune(found, folder / "tune.png")
+        if as_json:
+            echo(json.dumps({**told, "folder": str(folder)}, allow_nan=False))
+            return
+        _print(found, told["command"], plot)
 
 
 def command(
@@ -144,11 +142,11 @@ def _print(found: Recommendation, command: str, plot: Path) -> None:
     for name in ("amplitude", "tau_theta", "eta"):
         value = getattr(found, name)
         shown = value if isinstance(value, int) else f"{value:.3g}"
-        typer.echo(f"{name:<12}{shown}")
-    typer.echo(f"{'spent':<12}{found.spent} evaluations")
-    typer.echo("")
+        echo(f"{name:<12}{shown}")
+    echo(f"{'spent':<12}{found.spent} evaluations")
+    echo("")
     for sentence in found.reasons:
-        typer.echo(f"- {sentence}")
+        echo(f"- {sentence}")
     for sentence in found.warnings:
-        typer.secho(f"! {sentence}", fg="yellow")
-    typer.echo(f"\nplot        {plot}\n\n{command}")
+        secho(f"! {sentence}", fg="yellow")
+    echo(f"\nplot        {plot}\n\n{command}")

@@ -1,7 +1,10 @@
 """Words from devices, files and users, made safe to show."""
 
+import re
 import unicodedata
 from typing import Any
+
+_ODD = re.compile(r"[^\n\t -~]")
 
 MOST = 2000
 """Characters of one text that are shown."""
@@ -13,7 +16,7 @@ def plain(text: Any, most: int = MOST) -> str:
     Line ends and tabs stay; what is longer than `most` is cut.
     """
     whole = str(text)
-    shown = "".join(map(_shown, whole[:most]))
+    shown = _ODD.sub(_shown, whole[:most])
     return shown if len(whole) <= most else f"{shown}..."
 
 
@@ -22,7 +25,8 @@ def line(text: Any, most: int = MOST) -> str:
     return plain(" ".join(str(text).split()), most)
 
 
-def _shown(letter: str) -> str:
-    if letter in "\n\t" or unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co"):
+def _shown(found: re.Match[str]) -> str:
+    letter = found[0]
+    if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co"):
         return letter
     return letter.encode("unicode_escape", "backslashreplace").decode()

@@ -12,8 +12,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from plexgrad.core.words import line
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.perturbations import Perturbations, Update
+
+MOST_WORDS = 200
+"""Characters of a device's name that are kept."""
 
 
 class LinkLost(ConnectionError):
@@ -36,6 +40,12 @@ class Identity:
     model: str
     serial: str
     firmware: str = ""
+
+    def __post_init__(self) -> None:
+        # The device's own words: they go into files, reports and terminals.
+        for name in ("vendor", "model", "serial", "firmware"):
+            if isinstance(said := getattr(self, name), str):
+                object.__setattr__(self, name, line(said, MOST_WORDS))
 
     def __str__(self) -> str:
         return f"{self.vendor} {self.model}, serial {self.serial}" + (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plexgrad.core.claim import LOCK, held
 from plexgrad.core.files import write_atomically
 from plexgrad.core.reading import read_json
 from plexgrad.core.record import DIGEST, digest, versions
@@ -66,11 +67,25 @@ def run_study(
     """Run what is missing of a study in folder `out`, and save its result.
 
     Cells found there are kept if their settings are the same; `fresh` runs all anew.
-    Raises ValueError if the folder holds another study or scale.
+    Raises ValueError if the folder holds another study or scale, or another process is
+    at it.
     """
     one_of("scale", scale, SCALES)
-    folder, cases = Path(out), study.cases(scale)
+    cases = study.cases(scale)
     _refuse_twins(cases)
+    with held(Path(out)):
+        return _all(study, scale, Path(out), cases, fresh, watch, command)
+
+
+def _all(
+    study: AbstractStudy,
+    scale: Scale,
+    folder: Path,
+    cases: list[Case],
+    fresh: bool,
+    watch: Watcher | None,
+    command: str | None,
+) -> StudyResult:
     _claim(folder, study, scale, fresh)
     found = {case.name: _found(folder, case) for case in cases}
     teller = _Teller(cases, found, watch)
@@ -178,7 +193,7 @@ def _claim(folder: Path, study: AbstractStudy, scale: Scale, fresh: bool) -> Non
                 f"{held.get('study')} at {held.get('scale')} scale (--fresh replaces "
                 "it)"
             )
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif any(path.name != LOCK for path in folder.iterdir()):
         raise ValueError(f"{folder} must be empty or hold a study")
     write_atomically(path, json.dumps(mine).encode())
 
