@@ -89,9 +89,12 @@ def plain_toml(name: str, data: bytes | str) -> dict[str, Any]:
     return _plain(name, found, nan=True)
 
 
-def read_json(path: Path, most: int = MOST) -> Any:
-    """The plain data in a JSON file; see `file_bytes` and `plain_json`."""
-    return plain_json(str(path), file_bytes(path, most))
+def read_json(path: Path, most: int = MOST, name: str = "") -> Any:
+    """The plain data in a JSON file; see `file_bytes` and `plain_json`.
+
+    `name` is said in the place of the path, where a caller says that.
+    """
+    return plain_json(name or str(path), file_bytes(path, most))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

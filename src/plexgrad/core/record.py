@@ -141,7 +141,7 @@ class Record:
         if not path.is_file():
             raise FileNotFoundError(f"no record at {path}")
         try:
-            record = cls.from_json(mapping("a record", read_json(path)))
+            record = cls.from_json(mapping("a record", read_json(path, name="it")))
         except ValueError as error:
             raise ValueError(f"{path} is not a record: {error}") from error
         record._folder = path.parent

@@ -273,7 +273,7 @@ class StudyResult:
         if not path.is_file():
             raise FileNotFoundError(f"no result of a study at {path}")
         try:
-            return cls.from_json(shape.mapping("a result", read_json(path)))
+            return cls.from_json(shape.mapping("a result", read_json(path, name="it")))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a study's result: {error}") from error
 

@@ -110,7 +110,7 @@ def read(path: Path, like: PyTree = ()) -> bytes | None:
             with contextlib.suppress(OSError):
                 os.replace(path, damaged(path))
             said = f"{faults[0]}; the one before it is used, {each.name}"
-            warnings.warn(said, stacklevel=2)
+            warnings.warn(said, stacklevel=1)
         return content
     if faults:
         raise faults[0]
@@ -142,7 +142,7 @@ def spec_of(place: Path, name: str = CHECKPOINT) -> dict[str, Any]:
         found = mapping(f"the spec in {path}", spec)
     except ValueError:
         raise fault from None
-    warnings.warn(f"{fault}; the run goes on by what {path} says", stacklevel=2)
+    warnings.warn(f"{fault}; the run goes on by what {path} says", stacklevel=1)
     return found
 
 

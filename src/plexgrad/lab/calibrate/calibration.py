@@ -137,7 +137,7 @@ class Calibration:
         path = Path(path)
         path = path / FILE if path.is_dir() else path
         try:
-            return cls.from_json(shape.mapping("it", read_json(path)))
+            return cls.from_json(shape.mapping("it", read_json(path, name="it")))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a calibration: {error}") from error
 
