@@ -144,7 +144,8 @@ def test_a_run_that_was_stopped_goes_on_after_a_power_cut(tmp_path, way, monkeyp
     device.power_cut()
     found = go(device, out=tmp_path, resume=True)
     np.testing.assert_array_equal(device.theta, whole.theta)
-    for name in wanted.curves:
+    assert len(found.curves["seconds"]) == len(wanted.curves["seconds"])
+    for name in wanted.curves.keys() - {"seconds"}:
         np.testing.assert_array_equal(found.curves[name], wanted.curves[name])
     assert found.evaluations == wanted.evaluations
     with pytest.raises(ValueError, match="serial number 'EMU-0001' .* got 'EMU-2'"):
@@ -176,7 +177,7 @@ def test_the_record_has_a_report(tmp_path):
     record = run(lab.EmulatedMLP([2, 2, 1]), out=tmp_path)
     assert Record.load(tmp_path).spec == record.spec
     page = write_page(record, tmp_path).read_text()
-    assert "on a lab chip" in page
+    assert "a device with 9 knobs" in page
     assert any("test accuracy" in line for line in summary_lines(record))
     assert record.extra["lab"]["updates"] == 20
     assert record.extra["lab"]["writes_max"] == 21
