@@ -44,6 +44,7 @@ def test_arbitrary_bytes_give_their_array_or_a_value_error(code, rest):
     assert rest.endswith(array.astype(array.dtype.newbyteorder(">")).tobytes())
 
 
+LONG = b"\0\0\x08\1\0\0\1\0" + bytes(range(256))
 HUGE = b"\0\0\x08\4" + b"\xff" * 16
 
 
@@ -92,7 +93,7 @@ def test_a_missing_file_is_named(tmp_path):
         (b"", "must be a gzip file, got one that starts with nothing"),
         (b"<html>", "must be a gzip file, got one that starts with 3c 68"),
         (
-            gzip.compress(b"data" * 99, mtime=0)[:-9],
+            gzip.compress(LONG, mtime=0)[:-9],
             "must be a whole gzip file, got: Compressed",
         ),
         (

@@ -20,6 +20,8 @@ from plexgrad.core.reading import open_regular
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """NumPy's name for each type byte."""
 
+MOST_AXES = 8
+
 
 def decode(name: str, data: bytes) -> Shaped[np.ndarray, "..."]:
     """The array that the bytes of an IDX file hold, in native byte order.
@@ -42,6 +44,8 @@ def decode(name: str, data: bytes) -> Shaped[np.ndarray, "..."]:
         raise ValueError(f"{name} must have an IDX type of {known}, got {code:#04x}")
     if axes == 0:
         raise ValueError(f"{name} must have at least 1 axis, got 0")
+    if axes > MOST_AXES:
+        raise ValueError(f"{name} must have at most {MOST_AXES} axes, got {axes}")
     start = 4 + 4 * axes
     if len(data) < start:
         raise ValueError(
@@ -102,7 +106,8 @@ def _stated(path: Path, file: Any, most: int) -> bytes:
 
 def _size(header: bytes) -> int:
     """Bytes of a file with this header; those of the header if it is none."""
-    if len(header) < 4 or len(header) != 4 + 4 * header[3] or header[2] not in TYPES:
+    whole = len(header) >= 4 and len(header) == 4 + 4 * header[3]
+    if not whole or header[2] not in TYPES or header[3] > MOST_AXES:
         return len(header)
     sizes = struct.unpack_from(f">{header[3]}I", header, 4)
     return len(header) + np.dtype(TYPES[header[2]]).itemsize * math.prod(sizes)
