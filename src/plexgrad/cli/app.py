@@ -31,6 +31,7 @@ from plexgrad.cli.ends import (
     STATUSES,
     STOPPED,
 )
+from plexgrad.cli.numbers import check_numbers
 from plexgrad.cli.saying import echo, secho
 from plexgrad.core.signals import heard, listening
 from plexgrad.core.words import line, plain
@@ -66,6 +67,7 @@ app.command("tune")(tune.tune)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(chip.app, name="chip")
+check_numbers(app)
 
 
 def _version(show: bool) -> bool:

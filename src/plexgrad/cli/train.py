@@ -22,6 +22,7 @@ from plexgrad.cli.report import draw
 from plexgrad.cli.run_options import BestKept, PatiencePoints, Until
 from plexgrad.cli.screen import Screen, show
 from plexgrad.cli.trace import draw_start, refuse_untraceable
+from plexgrad.cli.tuned import tuned
 from plexgrad.cli.watchers import Watchers
 from plexgrad.core.claim import claimed
 from plexgrad.core.record import Record
@@ -94,6 +95,14 @@ def train(
         float | None,
         _option("Learning rate (of the mean estimate, whatever tau_theta).", METHOD),
     ] = None,
+    tuned_: Annotated[
+        bool,
+        _option(
+            "Measure the chip first, and take the amplitude, tau_theta and eta found.",
+            METHOD,
+            "--tuned",
+        ),
+    ] = False,
     analog: Annotated[
         bool,
         _option("Continuous time: filters, and no rest.", METHOD, "--analog"),
@@ -258,11 +267,12 @@ def train(
     join_processes(coordinator, process, processes_)
 
     held = ExitStack()
+    where = None if data is None else str(data)
 
     def resolved() -> tuple[dict[str, Any], str]:
         if resume is not None:
             more = {"task": task, "spec": spec, "from": source, "out": out}
-            more |= {"start": start, "best": best or None}
+            more |= {"start": start, "best": best or None, "tuned": tuned_ or None}
             _refuse_beside("--resume", {**options, **more})
             folder = resume if resume.is_dir() else resume.parent
             found = checkpoint.spec_of(resume)
@@ -280,8 +290,10 @@ def train(
         usual = Path("runs") / str(settings["task"]["name"])
         if explain_:
             return settings, str(out or usual)
-        folder = run_folder(out, usual, "--resume {folder}")
-        return settings, str(held.enter_context(folder))
+        folder = held.enter_context(run_folder(out, usual, "--resume {folder}"))
+        if tuned_:
+            settings = tuned(settings, options, where, Screen(quiet).say)
+        return settings, str(folder)
 
     with held:
         settings, place = processes.by_first(resolved)
@@ -289,7 +301,6 @@ def train(
             Path(place),
             shlex.join(["plexgrad", "train", "--resume", place]),
         )
-        where = None if data is None else str(data)
         arguments = build(settings, where, shard=shard, loop=loop)
         if explain_:
             show({"task": settings["task"]["name"], **explain(**arguments)}, as_json)
