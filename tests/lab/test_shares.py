@@ -82,11 +82,10 @@ def test_a_share_of_one_range_is_an_amplitude(way):
 @pytest.mark.usefixtures("own_complaints")
 @pytest.mark.parametrize(
     ("amplitude", "said"),
-    [(0.7, "a share up to 0.5"), (5e-5, "at least the DAC's step")],
+    [(0.7, "a share up to 0.5"), (5e-5, r"at least 1e-06, since lasers\[0\]")],
 )
 def test_limits_hold_for_every_group(amplitude, said):
     device = bench_top()
-
     with pytest.raises(ValueError, match=said):
         run(device, amplitude=amplitude, share=True)
 

@@ -263,8 +263,9 @@ def law_another_slot_does_not_compile_again(code):
 
 
 def law_a_code_survives_its_spec_and_can_be_a_static_argument(code):
-    kind = type(code)
-    assert from_spec(to_spec(code), {kind.__name__: kind}) == code
+    kind, held = type(code), [getattr(code, each.name) for each in fields(code)]
+    kinds = {type(each).__name__: type(each) for each in (code, *held)}
+    assert from_spec(to_spec(code), kinds) == code
     assert hash(code) == hash(
         kind(**{f.name: getattr(code, f.name) for f in fields(code)})
     )

@@ -31,11 +31,11 @@ COST = "cost"
 """The task in the record of a device that gives its own cost."""
 
 
-READINGS = ("repeats", "average", "step_limit", "share")
+READINGS = ("repeats", "average", "step_limit", "share", "scoring")
 """Options of a run on a device that its spec holds as they were given."""
 
 
-READINGS = ("repeats", "average", "step_limit", "share")
+READINGS = ("repeats", "average", "step_limit", "share", "scoring")
 """Options of a run on a device that its spec holds as they were given."""
 
 
@@ -227,6 +227,11 @@ def print_accounts(counts: dict[str, Any]) -> None:
     echo(
         f"device          {counts['writes_max']} writes of the busiest cell, "
         f"{counts['saturated_cells']} cells saturated, busy {counts['device_s']:.3g} s"
+    )
+    typer.echo(
+        f"readings        {counts['readings']:,}, {counts['scored_readings']:,} to "
+        f"score; {counts['asked_again']} costs measured again, "
+        f"{counts['skipped']} windows skipped, {counts['limited']} steps cut"
     )
     if link["calls"]:
         each = link["bytes_out"] / link["calls"], link["bytes_in"] / link["calls"]

@@ -131,6 +131,10 @@ def train(
     points: Annotated[
         int | None, _option("Points of the learning curves; default: 10.", TIME)
     ] = None,
+    scoring: Annotated[
+        float | None,
+        _option("Share of the time that scoring may take; 0.2.", TIME),
+    ] = None,
     start: Annotated[
         str | None,
         _option(
@@ -273,6 +277,7 @@ def train(
                 "average": average,
                 "step_limit": step_limit,
                 "share": share,
+                "scoring": scoring,
                 "keep": "best" if best else "last",
             }
             for one in folders:

@@ -60,6 +60,7 @@ def _run(run: Followed, lines: list[dict[str, Any]], last: Mapping[str, Any]) ->
         ("evaluations", count(last.get("evaluations"))),
         ("step rate", per_s(rate(lines, "steps" if "steps" in last else "slot"))),
         ("time", duration(last.get("seconds"))),
+        ("scoring", duration(last.get("score_s"))),
         ("left", duration(left_s(lines)) if going else NOTHING),
     ]
 

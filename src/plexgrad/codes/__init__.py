@@ -2,6 +2,7 @@
 
 from plexgrad.codes.gaussian import Gaussian
 from plexgrad.codes.layerwise import Layerwise
+from plexgrad.codes.per_leaf import PerLeaf
 from plexgrad.codes.rademacher import Rademacher
 from plexgrad.codes.rank_one import RankOne
 from plexgrad.codes.sequential import Sequential
@@ -11,6 +12,7 @@ from plexgrad.codes.walsh import Walsh
 __all__ = [
     "Gaussian",
     "Layerwise",
+    "PerLeaf",
     "Rademacher",
     "RankOne",
     "Sequential",

@@ -29,6 +29,10 @@ class AbstractCode(abc.ABC):
     zero_mean: ClassVar[bool] = True
     """Whether offsets average to zero over the slots; one-sided codes say False."""
 
+    shrinkable: ClassVar[bool] = True
+    """Whether the error in a leaf follows from that leaf's gradient, or from all of it
+    alike, so that `excesses` say how far to shrink it."""
+
     def __post_init__(self) -> None:
         plain_numbers(self)
         amplitude = finite("amplitude", self.amplitude)

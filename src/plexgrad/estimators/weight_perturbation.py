@@ -52,6 +52,11 @@ class WeightPerturbation(AbstractEstimator):
             raise TypeError(f"code must be a plexgrad code, got {self.code!r}")
         one_of("reference", self.reference, get_args(Reference))
         one_of("shrink", self.shrink, ("none", "norm", "mmse"))
+        if self.shrink != "none" and not self.code.shrinkable:
+            raise ValueError(
+                f"shrink must be 'none' with the code {type(self.code).__name__}, got "
+                f"{self.shrink!r}"
+            )
 
     def ask(self, key: Key[Array, ""], slots: Slots, params: PyTree) -> WeightProbe:
         return WeightProbe(key, slots, self.code, Layout.of(params), self.reference)

@@ -19,6 +19,11 @@ class Accounts:
     `asked_again` counts rows that were measured again since they could not be believed,
     `skipped` windows from which nothing was learnt, `limited` slots whose push on the
     parameters was cut: see `lab.doubts`.
+
+    `rows` and `readings` (a row of a batch is a reading of each sample) are all that
+    were measured, `scored` and `scored_readings` those of scoring. Seconds: `load_s`
+    handing over samples, `score_s` scoring, `recover_s` bringing a lost device back (a
+    part of whatever went on), `settle_s` what its declared settling times add up to.
     """
 
     writes: np.ndarray
@@ -33,6 +38,13 @@ class Accounts:
     asked_again: int = 0
     skipped: int = 0
     limited: int = 0
+    readings: int = 0
+    scored: int = 0
+    scored_readings: int = 0
+    load_s: float = 0.0
+    score_s: float = 0.0
+    recover_s: float = 0.0
+    settle_s: float = 0.0
     link: LinkCounts = field(default_factory=LinkCounts)
 
     @classmethod
@@ -75,10 +87,25 @@ class Accounts:
             "asked_again": self.asked_again,
             "skipped": self.skipped,
             "limited": self.limited,
+            "scored": self.scored,
+            "load_s": self.load_s,
+            "score_s": self.score_s,
+            "recover_s": self.recover_s,
         }
 
-    def summary(self) -> dict[str, Any]:
-        """Plain data for a record."""
+    def times(self, training_s: float) -> dict[str, float]:
+        """Where the seconds of a run went; recoveries and settling are parts of it."""
+        return {
+            "whole_s": training_s + self.load_s + self.score_s,
+            "training_s": training_s,
+            "loading_s": self.load_s,
+            "scoring_s": self.score_s,
+            "recovering_s": self.recover_s,
+            "settling_s": self.settle_s,
+        }
+
+    def summary(self, training_s: float = 0.0) -> dict[str, Any]:
+        """Plain data for a record, of a run that has trained for so long."""
         found = {f.name: getattr(self.link, f.name) for f in fields(LinkCounts)}
         return {
             "writes_max": int(self.writes.max()),
@@ -94,5 +121,9 @@ class Accounts:
             "asked_again": self.asked_again,
             "skipped": self.skipped,
             "limited": self.limited,
+            "readings": self.readings,
+            "scored": self.scored,
+            "scored_readings": self.scored_readings,
+            "time": self.times(training_s),
             "link": found,
         }

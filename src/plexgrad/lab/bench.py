@@ -98,6 +98,10 @@ class Bench:
         link = getattr(self.device, "link", None)
         self.accounts.link = link if isinstance(link, LinkCounts) else LinkCounts()
         self._believed = self._read()
+        # Between two rows of a run, a return to rest is time and wear for nothing.
+        self.lingers = hasattr(self.device, "lingers")
+        if self.lingers:
+            setattr(self.device, "lingers", True)  # noqa: B010
         self._generator = Generator((0, 0), self.can.parameters)
         ends = [g.endurance or np.inf for g in self.can.groups]
         self._endurance = np.repeat(ends, [g.count for g in self.can.groups])
@@ -125,7 +129,9 @@ class Bench:
             raise ValueError(
                 f"samples must be {most} at most on this device, got {held + len(x)}"
             )
+        began = time.perf_counter()
         self._safely(lambda: self.device.load_samples(x, y, key))  # pyright: ignore
+        self.accounts.load_s += time.perf_counter() - began
         self.loaded[key] = x, y
 
     def write(self, theta: np.ndarray) -> None:
@@ -136,7 +142,8 @@ class Bench:
         self._safely(lambda: self.device.write_parameters(theta))
         self._waiting, self._waits = [], 0
         self._believed = self.can.held(theta)
-        self.accounts.writes += 1
+        self.accounts.writes += not self.lingers
+        self.accounts.settle_s += self.can.settle_s * (not self.lingers)
 
     def touch(self) -> None:
         """Read, so that the link stays ours; a device that is off may come back."""
@@ -149,6 +156,7 @@ class Bench:
     def read_back(self) -> Float32[np.ndarray, " P"]:
         """The parameters as the device holds them; from now on they are believed."""
         found = self._safely(self._read)
+        self.accounts.writes += self.lingers
         gap = np.abs(found - self.shadow)
         self.accounts.drift = float(gap.max())
         apart = gap > self.can.slack
@@ -270,12 +278,12 @@ class Bench:
 
         def checked(found: object) -> Measurement:
             sound = readings.checked(found, rows, shown, want, self.can)
-            return self._counted(sound, rows * repeats)
+            return self._counted(sound, rows * repeats, max(1, shown.batch))
 
         def count(why: str, wrong: int) -> None:
             self.accounts.asked_again += wrong or rows
             if not wrong and self.can.perturbs_by_writing:
-                self.accounts.writes += rows + 1
+                self.accounts.writes += rows + (not self.lingers)
             which = f"{wrong} of {rows} readings" if wrong else "an answer"
             said = f"{which} of {self.identity} measured again: {why}"
             self.notes.add("again", said, wrong or rows)
@@ -290,15 +298,20 @@ class Bench:
                 return readings.parameters(found, self.can.parameters)
         return readings.parameters(self.device.read_parameters(), self.can.parameters)
 
-    def _counted(self, found: Measurement, rows: int) -> Measurement:
+    def _counted(self, found: Measurement, rows: int, batch: int) -> Measurement:
         accounts = self.accounts
         accounts.rows += rows
+        accounts.readings += rows * batch
+        accounts.settle_s += rows * (
+            self.can.settle_s * self.can.perturbs_by_writing
+            + batch * self.can.input_settle_s
+        )
         accounts.device_s += float(found.device_seconds)
         accounts.unsettled += not found.settle_ok
         if found.saturated is not None:
             accounts.saturated += found.saturated
         if self.can.perturbs_by_writing:
-            accounts.writes += rows + 1
+            accounts.writes += rows + (not self.lingers)
         return found
 
     def _note(self, update: Update) -> None:
@@ -324,8 +337,11 @@ class Bench:
             except Exception as error:
                 if not is_lost(error, self.transient):
                     raise
-                began = time.monotonic() if began is None else began
-                self._restore(error, began)
+                began, here = began or time.monotonic(), time.monotonic()
+                try:
+                    self._restore(error, began)
+                finally:
+                    self.accounts.recover_s += time.monotonic() - here
                 tries += 1
                 # A device that comes back each time, and fails at this each time.
                 if tries > AT_ONCE and time.monotonic() - began > self.patience_s:
@@ -349,6 +365,8 @@ class Bench:
     def _reopen(self, theta: np.ndarray) -> None:
         self.device.close()
         self.device.open()
+        if self.lingers:
+            setattr(self.device, "lingers", True)  # noqa: B010
         here = self.device.identify()
         if here.serial != self.identity.serial:
             raise OtherChip(

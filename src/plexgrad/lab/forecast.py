@@ -46,8 +46,10 @@ def writes_of(way: Way, slots: int) -> int:
     if not way.bench.can.perturbs_by_writing:
         return 1 + windows
     pieces = len(list(way.windows.pieces(0)))
-    # Every row is a write, and so is going back to rest after each call.
+    # Every row is a write, and so is going back to rest after each call, if it does.
     evaluations = way.estimator.evaluations(way.clock, slots)
+    if getattr(way.bench, "lingers", False):
+        return 1 + evaluations
     return 1 + windows * (1 + pieces) + evaluations
 
 

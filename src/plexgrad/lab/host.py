@@ -31,6 +31,7 @@ from plexgrad.lab.loop import Loop
 from plexgrad.lab.notes import warn
 from plexgrad.lab.params import flat, named
 from plexgrad.lab.samples import Samples, refuse_mismatch
+from plexgrad.lab.scoring import share_of
 from plexgrad.lab.team import AnyBench, Tell, bench_of
 from plexgrad.lab.transient import Transient
 from plexgrad.lab.ways import WAYS, chosen
@@ -78,6 +79,7 @@ def train(
     average: str = "mean",
     step_limit: float | int | None = None,
     share: bool | None = None,
+    scoring: float | int | None = None,
     url: str = "",
 ) -> Record:
     """Train a device by perturbation, and record it; see `plexgrad.train`.
@@ -101,7 +103,9 @@ def train(
     window is skipped, and `tell` hears of it, or a warning does; `step_limit` cuts what
     one slot does to the parameters to so many times the usual (None: 10, or 100 where
     samples are shown; 0: no limit): see `lab.doubts`. With `share`, amplitude and step
-    are shares of each group's range; it must be said where units differ.
+    are shares of each group's range; it must be said where units differ. `scoring` is
+    the share of the time that scoring may take (None: a fifth if `points` is a number,
+    all if they are named): points beyond it are left out and told, see `lab.scoring`.
 
     With `out`, the folder gets `record.json` and, every `checkpoint_s` seconds, a
     checkpoint with the parameters read back from the device; `resume=True` goes on from
@@ -135,6 +139,7 @@ def train(
         )
     if resume and out is None:
         raise ValueError("resume must come with out, the folder of the run")
+    scoring = share_of(scoring, not isinstance(points, Sequence))
     if not isinstance(points, Sequence):
         count = positive_int("points", points)
         points = [round(slots * n / count) for n in range(count + 1)]
@@ -178,6 +183,7 @@ def train(
             "average": average,
             "step_limit": doubts.limit.told,
             "share": bool(share),
+            "scoring": scoring,
         }
         if one_of("keep", keep, get_args(Keep)) != "last":
             spec["keep"] = keep
@@ -204,7 +210,7 @@ def train(
         shares.check_amplitude(bench, float(estimator.code.amplitude), bool(share))
         live = None if folder is None else Live(folder, _about(spec, bench), resume)
         due, look = sorted(set(points)), (ending, live, foresee)
-        loop = Loop(way, course, due, folder, checkpoint_s, *look)
+        loop = Loop(way, course, due, folder, checkpoint_s, *look, scoring)
         return _recorded(spec, loop, data)
 
 
@@ -313,7 +319,7 @@ def _record(
     extra: dict[str, Any] = {
         "parameters": bench.can.parameters,
         "machine": f"{platform.system()} {platform.machine()}, {bench.identity}",
-        "lab": bench.accounts.summary(),
+        "lab": bench.accounts.summary(course.seconds),
         "knobs": {f"parameter_{n}": bench.can.where(n) for n in kept},
     }
     if data is not None:

@@ -11,6 +11,7 @@ from plexgrad.lab import saved
 from plexgrad.lab.forecast import Foresee, Pace
 from plexgrad.lab.params import flat, named
 from plexgrad.lab.saved import Course
+from plexgrad.lab.scoring import Budget
 from plexgrad.lab.ways import Way
 from plexgrad.training.ending import Ending
 from plexgrad.training.history import METRICS
@@ -44,10 +45,12 @@ class Loop:
         ending: Ending,
         live: Live | None = None,
         foresee: Foresee | None = None,
+        scoring: float = 1.0,
     ) -> None:
         self.way, self.course, self.points = way, course, points
         self.folder, self.checkpoint_s = folder, checkpoint_s
         self.ending, self.live, self.foresee = ending, live, foresee
+        self.budget = Budget(way.bench, course, scoring)
         ending.watch = together(live, ending.watch)
         self.confusion: Any = None
         self.mean, self.slots, self.whole = np.nan, 0, True
@@ -95,6 +98,8 @@ class Loop:
             scored = bool(due and slot >= due[0])
             if scored:
                 due = [point for point in due if point > slot]
+                scored = self.budget.allows(f"the point at slot {slot}")
+            if scored:
                 self._score(slot)
                 began = time.perf_counter() - course.seconds
             now = time.monotonic()
@@ -112,7 +117,8 @@ class Loop:
         way.flush()
         if not course.slot or course.slot[-1] < course.window * tau:
             self._score(course.window * tau)
-        self.confusion = way.samples.confusion()
+        if self.budget.allows("the table of confusions", 1.0):
+            self.confusion = way.samples.confusion()
         if self.folder is not None:
             self.save()
         if course.best is not None and course.best.params:
@@ -210,6 +216,12 @@ class Loop:
         values = self.course.knobs[-1][:FEW_KNOBS] if self.course.knobs else []
         return {f"knob_{n}": float(value) for n, value in enumerate(values)}
 
+    def _left_s(self) -> float:
+        tau = self.way.clock.tau_theta
+        reached = self.course.window * tau
+        points = sum(point > reached for point in self.points)
+        return self.budget.left_s(self.slots // tau - self.course.window, points)
+
     def _tell(self, state: str = "running") -> None:
         self.ending.look(self._glance(state))
 
@@ -226,7 +238,8 @@ class Loop:
             np.array([value for value in seen if np.isfinite(value)]),
             0,
             state,
-            {"steps": course.window, **accounts.glance(), **self._shown_knobs()},
+            {"steps": course.window, "left_s": self._left_s(), **accounts.glance()}
+            | self._shown_knobs(),
             scores=dict(zip(METRICS, np.transpose(course.scores[-1:]), strict=False)),
             points=len(course.slot),
         )

@@ -20,7 +20,7 @@ ALL = (
     "deterministic",
     "simulated",
 )
-OWN = ("skipped", "limited")
+OWN = ("skipped", "limited", "scored", "scored_readings", "score_s")
 """Counts of the run itself, which no member has."""
 
 MOST = ("amplitude_low", "amplitude_step", "settle_s", "noise_std", "drift_per_s")
@@ -106,7 +106,9 @@ class Sums(Accounts):
             if each.name not in ("writes", "saturated", "link", *OWN):
                 total = sum(getattr(one, each.name) for one in every)
                 setattr(self, each.name, total)
-        self.updates = max(one.updates for one in every)
+        # All at once: what took the longest is what it took.
+        for name in ("updates", "load_s", "recover_s", "settle_s"):
+            setattr(self, name, max(getattr(one, name) for one in every))
         links = [one.link for one in every]
         for name in (each.name for each in fields(LinkCounts)):
             setattr(self.link, name, sum(getattr(link, name) for link in links))
@@ -125,7 +127,7 @@ class Sums(Accounts):
             if name in arrays:
                 setattr(self, name, arrays[name].item())
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, training_s: float = 0.0) -> dict[str, Any]:
         self.refresh()
         chips = [
             {
@@ -137,4 +139,4 @@ class Sums(Accounts):
             }
             for member in self.members
         ]
-        return super().summary() | {"chips": chips}
+        return super().summary(training_s) | {"chips": chips}

@@ -4,7 +4,10 @@ Scoring is instrumentation: measured at rest, on the device, and not counted as 
 evaluations. A device that gives outputs gets its cost from the host.
 """
 
+import contextlib
 import math
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,9 +122,27 @@ class Samples:
 
     def scores(self) -> np.ndarray:
         """Train cost, train accuracy, test cost, test accuracy; NaN if not known."""
+        with self._scoring():
+            return self._scores()
+
+    @contextlib.contextmanager
+    def _scoring(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.bench.accounts.score_s += time.perf_counter() - began
+
+    def _at_rest(self, shown: Shown, want: str = "cost") -> Measurement:
+        """A row at rest, which is counted as scoring."""
         rest = np.zeros((1, self.bench.can.parameters), np.float32)
+        self.bench.accounts.scored += 1
+        self.bench.accounts.scored_readings += max(1, shown.batch)
+        return self.bench.measure(rest, shown, want)
+
+    def _scores(self) -> np.ndarray:
         if not self.split:
-            found = self.costs(self.bench.measure(rest, Shown()))
+            found = self.costs(self._at_rest(Shown()))
             return np.array([found[0], np.nan, np.nan, np.nan], np.float32)
         both = []
         for key, (x, _) in self.split.items():
@@ -130,19 +151,17 @@ class Samples:
             total = np.zeros(2)
             for first in range(0, size, STRIDE):
                 index = spread[None, first : first + STRIDE]
-                total += index.size * np.array(self._score(rest, index, key))
+                total += index.size * np.array(self._score(index, key))
             both.append(total / size)
         return np.concatenate(both).astype(np.float32)
 
-    def _score(
-        self, rest: np.ndarray, index: np.ndarray, key: str
-    ) -> tuple[float, float]:
+    def _score(self, index: np.ndarray, key: str) -> tuple[float, float]:
         shown, returns = self.shown(index, key), self.bench.can.returns
         if "cost" in returns and ("hits" in returns or "outputs" not in returns):
-            found = self.bench.measure(rest, shown)
+            found = self._at_rest(shown)
             hits = np.nan if found.hits is None else float(found.hits[0])
             return float(self.costs(found)[0]), hits / index.size
-        found = self.bench.measure(rest, shown, "outputs")
+        found = self._at_rest(shown, "outputs")
         cost = float(self._judged(found, index, key).mean())
         target = self.split[key][1][index]
         return cost, float(right(np.asarray(found.outputs), target).mean())
@@ -151,13 +170,16 @@ class Samples:
         """How often each true class (row) was taken for another on the test set."""
         if not self.split or "outputs" not in self.bench.can.returns:
             return None
+        with self._scoring():
+            return self._confusion()
+
+    def _confusion(self) -> list[list[int]]:
         y = self.split["test"][1]
         classes = max(2, y.shape[1])
         counts = np.zeros((classes, classes), int)
-        rest = np.zeros((1, self.bench.can.parameters), np.float32)
         for first in range(0, len(y), STRIDE):
             index = np.arange(first, min(first + STRIDE, len(y)))[None]
-            told = self.bench.measure(rest, self.shown(index, "test"), "outputs")
+            told = self._at_rest(self.shown(index, "test"), "outputs")
             np.add.at(
                 counts, (_labels(y[index[0]]), _labels(np.asarray(told.outputs)[0])), 1
             )

@@ -28,6 +28,10 @@ class Wrapped:
     when the device is closed; by default the middle of the range. Errors of the classes
     `transient` mean that the link was lost, as those of well-known drivers do anyway
     (see `lab.transient`): they are waited out.
+
+    While `lingers` is on, as in a run, knobs go from one perturbation to the next
+    without a return to rest between, two sets per antithetic slot: they rest when the
+    parameters are read, when something fails, and at `close`.
     """
 
     def __init__(
@@ -63,13 +67,17 @@ class Wrapped:
         self._perturbed = False
         middle = (self.capabilities.low + self.capabilities.high) / 2
         self.theta = self.capabilities.held(middle if at_rest is None else at_rest)
+        self.lingers = False
+        self._now: np.ndarray | None = None  # what is set, if that is known
 
     def open(self) -> None:
+        self._now = None
         self._set(self.theta)
 
     def close(self) -> None:
-        """The knobs stay at rest, or are brought there if a measurement was cut."""
-        if self._perturbed:
+        """The knobs go to rest, if they can be reached."""
+        self.lingers = False
+        if self._perturbed or self._now is not None:
             with contextlib.suppress(Exception):
                 self._rest()
 
@@ -82,10 +90,12 @@ class Wrapped:
         whole = self.theta.copy()
         whole[slice(None) if index is None else index] = theta
         self.theta = self.capabilities.held(whole)
-        self._set(self.theta)
+        if not self.lingers:
+            self._set(self.theta)
 
     def read_parameters(self) -> np.ndarray:
-        """What was set last: knobs that can only be set are believed."""
+        """What was set last, at rest: knobs that can only be set are believed."""
+        self._rest()
         return self.theta.copy()
 
     def measure(
@@ -109,7 +119,11 @@ class Wrapped:
                 sample = None if shown.x is None else shown.x[number // each]
                 turns = [self._told(sample) for _ in range(repeats)]
                 found.append(np.mean(turns, axis=0))
-        finally:
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._rest()
+            raise
+        if not self.lingers:
             self._rest()
         told = np.asarray(found, np.float32)
         common = {
@@ -140,6 +154,11 @@ class Wrapped:
         self._perturbed = False
 
     def _set(self, theta: np.ndarray) -> None:
+        """Set the knobs, unless they are there."""
+        if self._now is not None and np.array_equal(theta, self._now):
+            return
+        self._now = None
         self.set_knobs(theta)
+        self._now = theta.copy()
         if self.capabilities.settle_s:
             time.sleep(self.capabilities.settle_s)

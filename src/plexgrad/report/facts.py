@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from plexgrad.core.record import Record
-from plexgrad.report.numbers import count, number
+from plexgrad.report.numbers import count, number, seconds
 
 BACKPROPAGATION = "backpropagation"
 """The name of the method that `Record.reference` holds."""
@@ -172,7 +172,41 @@ def warnings(record: Record) -> list[str]:
         found.append(f"{BACKPROPAGATION.capitalize()}: {_divergence(reference)}")
     advice = record.extra.get("advice")
     found += map(str, advice if isinstance(advice, list) else [])
-    return found
+    return found + _doubts(part(record.extra, "lab"))
+
+
+DOUBTS = {
+    "asked_again": "{} readings were measured again, since they could not be believed.",
+    "skipped": "{} windows were skipped: nothing was learnt from their readings.",
+    "limited": "{} steps were cut, each to a multiple of the usual one.",
+}
+"""What a run on a device doubted, by the name of its count."""
+
+
+def _doubts(lab: Mapping[str, Any]) -> list[str]:
+    counts = {name: number(lab.get(name)) for name in DOUBTS}
+    return [DOUBTS[name].format(count(n)) for name, n in counts.items() if n > 0]
+
+
+def hidden_time(record: Record) -> str:
+    """Where the seconds of a run on a device went, training apart; "" if not known."""
+    lab = part(record.extra, "lab")
+    times = {name: number(value) for name, value in part(lab, "time").items()}
+    if not times.get("whole_s", 0.0) > 0:
+        return ""
+    scored = count(lab.get("scored")), count(lab.get("scored_readings"))
+    more = {
+        "scoring": f" ({scored[0]} evaluations, {scored[1]} readings)",
+        "recovering": " of that",
+        "settling": " of that, as declared",
+    }
+    names = ("training", "scoring", "loading", "recovering", "settling")
+    parts = [
+        f"{seconds(times[f'{name}_s'])} {name}{more.get(name, '')}"
+        for name in names
+        if times.get(f"{name}_s", 0.0) > 0
+    ]
+    return f"{seconds(times['whole_s'])}: {', '.join(parts)}"
 
 
 def _divergence(record: Record) -> str:

@@ -8,6 +8,7 @@ from plexgrad.report.facts import (
     BACKPROPAGATION,
     effects,
     headline_metric,
+    hidden_time,
     label,
     method,
     methods,
@@ -52,6 +53,8 @@ def summary_lines(record: Record) -> list[str]:
         if "seconds" in speed:
             text += f" in {seconds(speed['seconds'])}"
         lines.append(_line("speed", text))
+    if where := hidden_time(record):
+        lines.append(_line("time", where))
     return lines
 
 

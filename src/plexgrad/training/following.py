@@ -144,9 +144,14 @@ def rate(lines: list[dict[str, Any]], over: str, under: str = "seconds") -> floa
 
 
 def left_s(lines: list[dict[str, Any]]) -> float:
-    """Seconds until the end at the newest rate; NaN if that is not known."""
+    """Seconds until the end: as the run says, else at the newest rate; NaN if unknown.
+
+    A run on a device says it, scoring included.
+    """
     if not lines:
         return float("nan")
+    if (said := lines[-1].get("left_s")) is not None:
+        return float(said)
     speed = rate(lines, "slot")
     todo = lines[-1]["slots"] - lines[-1]["slot"]
     return todo / speed if speed > 0 else float("nan")
