@@ -1,10 +1,12 @@
 """Strict numerics for every test, and compiled programs kept between test runs."""
 
+import gc
 import hashlib
 import importlib.metadata
 import os
 import platform
 from pathlib import Path
+from types import ModuleType
 
 
 def _processor():
@@ -28,6 +30,9 @@ def _keep_compiled_programs():
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
+OUTSIDE = {"asyncio", "socket", "subprocess", "threading", "time", "zmq"}
+"""What a test's file imports if it needs more of the machine than its arithmetic."""
+
 _keep_compiled_programs()  # JAX reads the environment when it is imported
 
 import jax  # noqa: E402
@@ -41,6 +46,20 @@ settings.load_profile("compiled")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as `system` what starts processes, opens sockets or looks at clocks."""
+    for item in items:
+        used = [v.__name__ for v in vars(item.module).values() if type(v) is ModuleType]
+        if OUTSIDE.intersection(used):
+            item.add_marker("system")
+
+
+def pytest_collection_finish():
+    """What was imported stays, and need not be searched for garbage again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_quick_run_saves_rates_memory_and_verdicts(folder):
     results = json.loads((folder / "speed-a.json").read_text())
     rows = results["cases"][CASE]
@@ -48,6 +49,7 @@ def test_a_quick_run_saves_rates_memory_and_verdicts(folder):
     assert SCAN in (folder / "speed-a.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_comparison_flags_what_became_slower_than_the_machine_did(folder):
     saved = folder / "speed-a.json"
     same = suite("--show", saved, "--compare", saved)

@@ -48,6 +48,7 @@ def test_everything_is_formatted():
     run("ruff", "format", "--check", "--no-cache", *FOLDERS)
 
 
+@pytest.mark.slow
 def test_types_agree():
     run("basedpyright", "--pythonpath", sys.executable)
 

@@ -55,6 +55,7 @@ def facts_of(folder, name):
     return json.loads((folder / "told.json").read_text())[name]
 
 
+@pytest.mark.slow
 @every_run
 def test_sharing_slots_changes_nothing_but_rounding(told, devices, name):
     with np.load(told[devices] / f"{name}.npz") as found:
@@ -66,11 +67,13 @@ def test_sharing_slots_changes_nothing_but_rounding(told, devices, name):
         np.testing.assert_allclose(cosines, found["angles seeds"], atol=1e-5)
 
 
+@pytest.mark.slow
 @every_run
 def test_every_worker_holds_the_same_bits(told, devices, name):
     assert facts_of(told[devices], name)["different copies"] == 1
 
 
+@pytest.mark.slow
 @every_run
 def test_workers_exchange_one_number_per_slot_and_no_perturbation(told, devices, name):
     facts, seeds = facts_of(told[devices], name), RUNS[devices][name][2]
@@ -85,6 +88,7 @@ def test_workers_exchange_one_number_per_slot_and_no_perturbation(told, devices,
     assert f"shared by {workers}" in facts["explained"]
 
 
+@pytest.mark.slow
 def test_one_run_crosses_chunks_and_one_has_a_true_mesh(told):
     assert facts_of(told[4], "chunks")["per window"] > 1
     assert facts_of(told[4], "seeds and slots")["mesh"] == [2, 2]

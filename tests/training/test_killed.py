@@ -73,6 +73,7 @@ def whole(tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 def test_one_device_and_two_come_to_the_same(whole):
     one, two = map(pg.Record.load, whole)
     assert "1 JAX device" in one.extra["machine"]
@@ -81,6 +82,7 @@ def test_one_device_and_two_come_to_the_same(whole):
     close_finals(one.reference, two.reference, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_killed_many_times_ends_bit_for_bit_the_same(whole, tmp_path):
     chance = random.Random(1)
     for file in (FILES[0], FILES[0], FILES[1]):

@@ -50,6 +50,7 @@ def told(folder):
     return [json.loads(path.read_text()) for path in paths]
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_bits_of_one(folder):
     for file in FILES:
         with (
@@ -117,6 +118,7 @@ def start(port, process, slots, *more):
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_in_two_processes(tmp_path):
     port, out = free_port(), tmp_path / "run"
     running = [start(port, number, 640, "--out", out) for number in range(2)]
@@ -133,6 +135,7 @@ def test_the_command_line_trains_in_two_processes(tmp_path):
     assert "2 processes" in pg.Record.load(out).extra["split"]
 
 
+@pytest.mark.slow
 def test_when_a_process_is_killed_the_other_ends_and_says_how_to_go_on(tmp_path):
     port, out = free_port(), tmp_path / "run"
     running = [start(port, number, 10**8, "--out", out) for number in range(2)]

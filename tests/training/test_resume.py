@@ -77,6 +77,7 @@ def between_the_parts_of_a_point(patch):
     patch.setattr(run_module.Angles, "__call__", interrupted(plain, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [while_a_step_ends, between_the_parts_of_a_point])
 def test_an_interrupt_out_of_the_blue_saves_what_belongs_together(
     tmp_path, whole, monkeypatch, when

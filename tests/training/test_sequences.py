@@ -31,6 +31,7 @@ def by_backpropagation(net, updates, data=WAVES):
     )["test_accuracy"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net", [pg.nets.RNN(32, [1, 16, 4]), pg.nets.SSM(32, [1, 8, 16, 4])]
 )
@@ -38,6 +39,7 @@ def test_backpropagation_through_time_learns_the_waveforms(net):
     assert by_backpropagation(net, 1500) > 0.9
 
 
+@pytest.mark.slow
 def test_without_the_order_of_its_steps_there_is_little_to_learn():
     draw = np.random.default_rng(0)
     x, x_test = (draw.permuted(x, axis=1) for x in (WAVES.x_train, WAVES.x_test))
@@ -45,6 +47,7 @@ def test_without_the_order_of_its_steps_there_is_little_to_learn():
     assert by_backpropagation(pg.nets.SSM(32, [1, 8, 16, 4]), 1500, shuffled) < 0.55
 
 
+@pytest.mark.slow
 def test_perturbation_alone_learns_in_the_same_direction():
     final = trained(slots=64 * 300)
     # Chance costs 1.386 and a linear classifier 1.37, with an accuracy of 0.35.
