@@ -6,6 +6,7 @@ The key is the same, so start and samples are, and what differs is the chips.
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,11 @@ def train_each(
             return said
 
         try:
+            # Goals count points, each those of its own run.
+            mine = {**arguments, "stop": deepcopy(arguments.get("stop"))}
             return host.train(
                 devices[number],
-                **arguments,
+                **mine,
                 out=folders[number],
                 url=urls[number],
                 watch=look,

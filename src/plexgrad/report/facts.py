@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from plexgrad.core.record import Record
+from plexgrad.core.words import line
 from plexgrad.report.numbers import count, number, seconds
 
 BACKPROPAGATION = "backpropagation"
@@ -161,8 +162,10 @@ def warnings(record: Record) -> list[str]:
     if record.status == "stopped":
         last = "early" if slots is None else f"at slot {count(slots[-1])}"
         of = f" of {count(asked)}" if asked and slots is not None else ""
+        why = line(part(record.extra, "ended").get("why") or "", 200)
         found.append(
-            f"Stopped {last}{of}. Every number is from the last measured point."
+            f"Stopped {last}{of}{f' ({why})' if why else ''}. Every number is from "
+            "the last measured point."
         )
     elif record.status not in ("finished", "diverged"):
         found.append(f"Status: {record.status}.")
@@ -170,6 +173,11 @@ def warnings(record: Record) -> list[str]:
         found.append(_divergence(record))
     if (reference := record.reference) is not None and reference.diverged:
         found.append(f"{BACKPROPAGATION.capitalize()}: {_divergence(reference)}")
+    if kept := part(record.extra, "kept"):
+        found.append(
+            f"The parameters that were kept are those of the best point by "
+            f"{line(kept.get('by'), 200)}; scores are of the last."
+        )
     advice = record.extra.get("advice")
     found += map(str, advice if isinstance(advice, list) else [])
     return found + _doubts(part(record.extra, "lab"))

@@ -84,26 +84,25 @@ class Patience:
         return f"the last {waited} points were no better than the one before them"
 
 
-def any_of(*goals: Goal | None) -> Goal | None:
-    """One goal of several; None are left out, and none of them is None."""
-    found = [goal for goal in goals if goal is not None]
-    if not found:
-        return None
+@dataclass(frozen=True)
+class AnyOf:
+    """Several goals, any one of which ends a run."""
 
-    def reached(glance: Progress) -> str:
+    goals: tuple[Goal, ...]
+
+    def __call__(self, glance: Progress) -> str:
+        """Why the run ends, or nothing."""
         # All look at every glance: one that counts points must miss none.
-        said = [goal(glance) for goal in found]
+        said = [goal(glance) for goal in self.goals]
         return next(filter(None, said), "")
-
-    return reached
 
 
 def asked(until: list[str] | None, patience_points: int | None) -> Goal | None:
-    """The goals that options name."""
-    goals: list[Goal | None] = [Until.parse(text) for text in until or ()]
+    """The goals that options name, as one; None if they name none."""
+    goals: list[Goal] = [Until.parse(text) for text in until or ()]
     if patience_points is not None:
         goals.append(Patience(patience_points))
-    return any_of(*goals)
+    return AnyOf(tuple(goals)) if goals else None
 
 
 def _mean(values: np.ndarray) -> float:
