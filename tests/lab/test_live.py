@@ -85,7 +85,7 @@ def test_a_pause_changes_nothing_and_nothing_is_perturbed(tmp_path):
     other.join()
     assert seen == {"calls": {"read"}, "same": True}
     np.testing.assert_array_equal(device.theta, plain.theta)
-    for name in wanted.curves:
+    for name in wanted.curves.keys() - {"seconds"}:
         np.testing.assert_array_equal(found.curves[name], wanted.curves[name])
     run_.poll()
     assert run_.state() == "finished"
