@@ -66,7 +66,7 @@ def test_a_run_with_samples_in_parts_is_the_one_without_a_link(at):
     here, there, seen = chip(), chip(), []
     lab.train(here, data, **given)
     with serve(there, at) as listener:
-        lab.train(device_at(listener.url), data, **given, watch=seen.append)
+        lab.train(device_at(listener.url), data, **given, loading=seen.append)
     np.testing.assert_array_equal(here.theta, there.theta)
     loading = [(each.slot, each.slots) for each in seen if each.phase == "load"]
     assert loading[0] == (0, 2000)
@@ -127,6 +127,11 @@ def test_what_is_held_is_not_sent_again_until_the_device_has_lost_it():
     device.open()
     device.load_samples(x, y, "train")
     np.testing.assert_array_equal(held(served)[0], x)
+    device.close()
+    before = device.link.bytes_out
+    device.open()
+    device.load_samples(x, y, "train")
+    assert device.link.bytes_out - before > x.nbytes
     few = samples(3, 1)
     device.load_samples(*few, "train")
     device.load_samples(x, y, "train")

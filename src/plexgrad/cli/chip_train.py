@@ -297,6 +297,7 @@ def train(
         look = as_calibrated(calibration, screen.say)
         arguments |= {"resume": resume, "patience_s": patience, "ready": look}
         arguments["foresee"] = lambda found: screen.say(expected(found))
+        arguments["loading"] = screen
         arguments["stop"] = asked(until, patience_points)
         seen = together(*watchers)
         words = ["plexgrad", "chip", "train", ",".join(urls), *each * ["--each"]]

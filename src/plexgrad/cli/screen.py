@@ -78,6 +78,8 @@ class Screen:
 
 
 def _news(glance: Glance) -> str:
+    if glance.phase.startswith("load"):
+        return f"{glance.slot:,} of {glance.slots:,} samples are there"
     parts = []
     cost = glance.cost[np.isfinite(glance.cost)]
     if cost.size:

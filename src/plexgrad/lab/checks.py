@@ -12,6 +12,8 @@ import numpy as np
 from plexgrad.lab.bench import Bench
 from plexgrad.lab.conform import Skip, Subject, Wrong
 from plexgrad.lab.device import PROMISES, LinkCounts, Shown
+from plexgrad.lab.frames import Frame
+from plexgrad.lab.messages import Command
 from plexgrad.lab.perturbations import REFERENCES, Codes, Update
 from plexgrad.lab.remote import Remote
 
@@ -220,12 +222,15 @@ def k12_refusal_and_on(it: Subject) -> str:
 
 
 def k13_garbage(it: Subject) -> str:
-    """Half a frame, noise, and a frame that ends too soon are survived."""
+    """Half a frame, noise, and a hello and an order of nobody are survived."""
     remote = it.device
     if not isinstance(remote, Remote):
         raise Skip("has no link")
     before = it.cost(it.rest())
-    for noise in (b"\x09half a frame", b"\xa5" * 300 + b"\0\0", bytes(range(256))):
+    nobody = [Frame(7, 1, code, bytes(14)) for code in (Command.HELLO, Command.WRITE)]
+    frames = [b"\0" + frame.encode() for frame in nobody]
+    noises = b"\x09half a frame", b"\xa5" * 300 + b"\0\0", bytes(range(256))
+    for noise in (*noises, *frames):
         remote.transport.send(noise)
         it.same("before and after garbage", before, it.cost(it.rest()))
     return f"{remote.link.retries} retries so far"

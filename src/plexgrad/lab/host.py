@@ -75,6 +75,7 @@ def train(
     keep: Keep = "last",
     ready: Callable[[AnyBench], object] | None = None,
     foresee: Foresee | None = None,
+    loading: Watcher | None = None,
     repeats: int = 1,
     average: str = "mean",
     step_limit: float | int | None = None,
@@ -88,6 +89,7 @@ def train(
     every window; `tell` hears who leaves the run and who comes back (see `lab.team`).
     `ready` is called with the bench once it is open, before anything is sent, and may
     refuse it by raising; `foresee` hears what the run will take, see `lab.forecast`.
+    `loading` watches samples that go to the device in parts, as `lab.loading` says.
 
     `data` is None for a device whose cost needs no samples. `sampling` is that of
     `train`, or "runs": samples that follow one another, for a device that can show
@@ -189,7 +191,7 @@ def train(
             spec["keep"] = keep
         folder = None if out is None else Path(out)
         stack.enter_context(saved.begun(folder, spec, resume, ending))
-        show_loading(device, ending.watch)
+        show_loading(device, loading)
         samples = Samples(bench, data, cost, repeats, average)
         updates = clock.updates(slots)
         given = bench, samples, batches, estimator, rule, clock, keys, updates

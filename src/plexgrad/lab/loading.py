@@ -13,7 +13,10 @@ NOTHING = np.array([])
 
 
 def show_loading(device: Any, watch: Watcher | None) -> None:
-    """Let devices that take samples in parts tell `watch` of them, as phase "load".
+    """Let devices that take samples in parts tell `watch` of them.
+
+    It is shown a `Progress` of the phase "load" (of a second device "load 1"), whose
+    slots are samples; costs and accuracies are empty.
 
     Where a signal was heard, loading ends with KeyboardInterrupt.
     """

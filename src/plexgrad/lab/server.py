@@ -136,7 +136,7 @@ class Served:
         self.last = int.from_bytes(os.urandom(4), "little") >> 1
         self._made: bytes | int = b""
         self._trace = b""
-        self.desk.uploads.drop()
+        self.desk.uploads.forget()
 
     def _reply(self, frame: Frame, do: Callable[[], tuple[Status, bytes]]) -> bytes:
         try:
@@ -170,7 +170,7 @@ class Served:
     def _obey(self, code: int, reader: Reader) -> tuple[Status, bytes]:
         if code == Command.BYE:
             self.tenure.goodbye()
-            self.desk.uploads.drop()
+            self.desk.uploads.forget()
             return Status.OK, b""
         number = reader.number()
         if code in (Command.READ, Command.MEASURE, Command.PART):

@@ -65,8 +65,7 @@ class Uploads:
 
     def __init__(self, device: Any, keeps: Keeps) -> None:
         self.device, self.keeps = device, keeps
-        self._held: dict[str, bytes] = {}
-        self.drop()
+        self.forget()
 
     def add(self, part: Part) -> int:
         """Take a part in; how many of its set are here. The last one loads the set.
@@ -109,6 +108,11 @@ class Uploads:
     def replaced(self, key: str) -> None:
         """Other samples are held under this name."""
         self._held.pop(key, None)
+
+    def forget(self) -> None:
+        """The host has gone: the next one sends its samples, whatever is held."""
+        self._held: dict[str, bytes] = {}
+        self.drop()
 
     def drop(self) -> None:
         """Forget the set that is not whole."""
