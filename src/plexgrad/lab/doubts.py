@@ -77,8 +77,8 @@ class Doubts:
 
         Raises NothingRead if no window of the run could be learnt from by now.
         """
-        wrong, far, self._far = ~np.isfinite(signal), self._far, False
-        if not wrong.any():
+        far, self._far = self._far, False
+        if np.isfinite(signal).all():
             self.row, self.learnt = 0, self.learnt + 1
             signal, cut = self.limit(signal)
             if cut:
@@ -91,7 +91,7 @@ class Doubts:
                 )
             return signal
         if not self.row:
-            self.first = number * len(signal) + int(wrong.argmax())
+            self.first = number * len(signal) + int(np.isfinite(signal).argmin())
         self.row += 1
         self.bench.accounts.skipped += 1
         why = "lie too far apart" if far else "are not finite"

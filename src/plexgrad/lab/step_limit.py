@@ -40,12 +40,12 @@ class StepLimit:
         """A window's signal (tau_theta,), and in how many slots it was cut."""
         size, cut = np.abs(signal), 0
         limit = self.most * self.usual
-        if self.windows >= KNOWN and size.max() > limit:
+        if self.windows >= KNOWN and float(size.max()) > limit:
             cut = int((size > limit).sum())
             signal = np.clip(signal, -limit, limit).astype(signal.dtype)
             size = np.abs(signal)
         # A window in which nothing moved, on a coarse meter, says nothing of the usual.
-        if (mean := float(size.mean())) > 0:
+        if (mean := float(size.sum()) / len(size)) > 0:
             self.windows += 1
             self.usual += (mean - self.usual) / min(self.windows, MEMORY)
         return signal, cut
