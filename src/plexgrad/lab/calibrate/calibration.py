@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,8 @@ class Calibration:
             found["recommendation"] = Recommendation.from_json(advice)
         it = cls(**found)
         _refuse_unknown_knobs(it)
+        _refuse_unequal("settling", it.settling.waits_s, it.settling.errors)
+        _refuse_unequal("noise", it.noise.times_s, it.noise.costs)
         return it
 
     def save(self, folder: str | Path) -> Path:
@@ -174,7 +176,10 @@ def _advice(name: str, value: Any) -> dict[str, Any]:
     found = shape.mapping(name, value)
     measured = shape.mapping(f"{name}.measured", found.get("measured")).items()
     known = {key: math.nan if each is None else each for key, each in measured}
-    return shape.of(Recommendation)(name, {**found, "measured": known})
+    advice = shape.of(Recommendation)(name, {**found, "measured": known})
+    for figure, lines in advice["curves"].items():
+        _refuse_unequal(f"{name}.curves.{figure[:40]}", *lines.values())
+    return advice
 
 
 _RULES: dict[str, shape.Rule] = {
@@ -193,6 +198,11 @@ _RULES: dict[str, shape.Rule] = {
     "rates": shape.maybe(shape.of(Rates)),
 }
 """What each part must be."""
+
+
+def _refuse_unequal(name: str, *columns: Sequence[Any]) -> None:
+    if len(lengths := {len(column) for column in columns}) > 1:
+        raise ValueError(f"{name} must have as many of each, got {sorted(lengths)}")
 
 
 def _refuse_unknown_knobs(it: Calibration) -> None:
