@@ -68,7 +68,7 @@ def material(chip):
         return jnp.asarray(draw.normal(size=shape), jnp.float32)
 
     if not hasattr(chip, "net"):
-        return {"w": normal(6)}, {"x": normal(SAMPLES, 2)}
+        return {"0": normal(6)}, {"x": normal(SAMPLES, 2)}
     x = normal(SAMPLES, 5, chip.net.inputs)
     return chip.init(jax.random.key(1)), (x, normal(SAMPLES, 5, chip.net.outputs))
 

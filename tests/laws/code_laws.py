@@ -14,7 +14,7 @@ import pytest
 
 from plexgrad.core.code import LEAST, MOST
 from plexgrad.core.layout import Layout
-from plexgrad.core.spec import from_spec, to_spec
+from plexgrad.core.spec import from_spec, name_of, to_spec
 
 LIKE = {
     "dense": (jnp.zeros((5, 3)), jnp.zeros(3)),
@@ -264,7 +264,7 @@ def law_another_slot_does_not_compile_again(code):
 
 def law_a_code_survives_its_spec_and_can_be_a_static_argument(code):
     kind, held = type(code), [getattr(code, each.name) for each in fields(code)]
-    kinds = {type(each).__name__: type(each) for each in (code, *held)}
+    kinds = {name_of(type(each)): type(each) for each in (code, *held)}
     assert from_spec(to_spec(code), kinds) == code
     assert hash(code) == hash(
         kind(**{f.name: getattr(code, f.name) for f in fields(code)})

@@ -43,7 +43,7 @@ class Function(AbstractChip):
 
 
 def _demo_loss(params: PyTree, sample: PyTree) -> Array:
-    return jnp.sum(jnp.round(params["w"] * 8) ** 2) / 64
+    return jnp.sum(jnp.round(params["0"] * 8) ** 2) / 64
 
 
 def value_and_grad(
