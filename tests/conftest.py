@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import signal
 from pathlib import Path
 from types import ModuleType
 
@@ -39,6 +40,10 @@ import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+# A shell that starts tests in the background lets them ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first example of a shape compiles, so its time says nothing.
 settings.register_profile("compiled", deadline=None)

@@ -12,7 +12,7 @@ from plexgrad.core.clock import Clock
 from plexgrad.core.layout import Layout
 from plexgrad.core.probe import Moment, Slots, WeightProbe
 from plexgrad.estimators import WeightPerturbation
-from tests.laws.effect_laws import QUICK
+from tests.laws.quickly import quickly
 
 KEY, DEVICE = jax.random.key(2), jax.random.key(3)
 SIZE = 24
@@ -32,9 +32,6 @@ CHIP = Function(linear)
 def devices(count):
     """Keys of so many devices."""
     return jax.random.split(DEVICE, count)
-
-
-quickly = partial(jax.jit, compiler_options=QUICK)
 
 
 @partial(quickly, static_argnames=("chip", "span"))

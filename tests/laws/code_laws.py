@@ -15,6 +15,7 @@ import pytest
 from plexgrad.core.code import LEAST, MOST
 from plexgrad.core.layout import Layout
 from plexgrad.core.spec import from_spec, name_of, to_spec
+from tests.laws.quickly import quickly
 
 LIKE = {
     "dense": (jnp.zeros((5, 3)), jnp.zeros(3)),
@@ -25,12 +26,12 @@ LAYOUT = Layout.of(LIKE)
 KEY = jax.random.key(7)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(quickly, static_argnums=0)
 def _flat(code, slots, key):
     return LAYOUT.flatten(code.block(key, slots, LIKE))
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(quickly, static_argnums=0)
 def _demodulated(code, slots, signal):
     return LAYOUT.flatten(code.demodulate(KEY, slots, signal, LIKE))
 
@@ -93,7 +94,7 @@ def law_another_key_gives_another_code(code):
 
 def law_keys_can_be_mapped_over(code):
     keys, slots = jax.random.split(KEY, 3), slots_of(0, 4)
-    many = jax.jit(jax.vmap(lambda key: LAYOUT.flatten(code.block(key, slots, LIKE))))
+    many = quickly(jax.vmap(lambda key: LAYOUT.flatten(code.block(key, slots, LIKE))))
     for found, key in zip(many(keys), keys, strict=True):
         one = flat(code, slots, key)
         np.testing.assert_allclose(found, one, rtol=1e-5, atol=1e-7)
@@ -166,7 +167,7 @@ def law_excess_is_the_error_power_on_a_linear_cost(code):
         # Starts differ from key to key: a code fixed by its period is met all over it.
         starts = jax.random.bits(jax.random.key(count), (len(keys),), jnp.uint32)
 
-        @jax.jit
+        @quickly
         @jax.vmap
         def estimate(key, start, count=count):
             slots = start % jnp.uint32(2**20) + jnp.arange(count, dtype=jnp.uint32)
@@ -183,10 +184,10 @@ def law_excess_is_the_error_power_on_a_linear_cost(code):
 
 def law_factors_multiply_to_the_pattern(code):
     slots = slots_of(6, 9)
-    factors = jax.jit(lambda key: code.factors(key, slots, LIKE))(KEY)
+    factors = quickly(lambda key: code.factors(key, slots, LIKE))(KEY)
     if factors is None:
         return
-    block = jax.tree.leaves(LAYOUT.unflatten(flat(code, slots)))
+    block = jax.tree.leaves(LAYOUT.unflatten(_flat(code, slots, KEY)))
     for (rows, columns), leaf in zip(factors, block, strict=True):
         outer = code.amplitude * rows[:, :, None] * columns[:, None, :]
         np.testing.assert_allclose(outer.reshape(leaf.shape), leaf, rtol=1e-6)

@@ -20,6 +20,7 @@ from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.nets import MLP
 from plexgrad.training.specs import kinds
 from tests.laws.chip_laws import material
+from tests.laws.quickly import quickly
 
 CHIP = Simulated(MLP([3, 4, 2], initial=(-0.5, 0.5)))
 CODE, KEY = Rademacher(0.3), jax.random.key(2)
@@ -27,7 +28,6 @@ DEVICE, OTHER = jax.random.key(3), jax.random.key(4)
 CLOCK = Clock(tau_x=4, tau_theta=12)
 START, SLOTS, SAMPLES = 12, 12, 3
 AT = Moment(jnp.uint32(24), jnp.uint32(12), 12)
-QUICK = {"xla_backend_optimization_level": 0}
 REFERENCES = ("baseline", "antithetic", "direct", None)
 
 
@@ -59,7 +59,7 @@ def everything(chip, references, key):
 @cache
 def doing(chip, references=("baseline", None)):
     """`everything`, as a function of the key: traced, and compiled when called."""
-    return jax.jit(partial(everything, chip, references), compiler_options=QUICK)
+    return quickly(partial(everything, chip, references))
 
 
 @cache
@@ -98,7 +98,7 @@ def law_how_slots_are_cut_does_not_show(cls):
     chip = replace(cls.demo(), chip=CHIP)
     whole, each = doing(chip)(DEVICE), SLOTS // SAMPLES
 
-    @partial(jax.jit, compiler_options=QUICK)
+    @quickly
     def half(start):
         sample = (start - START) // each
         batch = tuple(part[sample, None] for part in BATCH)

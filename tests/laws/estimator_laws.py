@@ -25,6 +25,7 @@ from plexgrad.core.probe import GradientProbe, Slots, WeightProbe
 from plexgrad.core.spec import from_spec, to_spec
 from plexgrad.estimators import WeightPerturbation
 from plexgrad.training.specs import kinds
+from tests.laws.quickly import quickly
 
 KEY = jax.random.key(5)
 ZERO = jnp.uint32(0)
@@ -75,7 +76,7 @@ def shifted(params, sample):
     return curved(params, sample) + 4
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(quickly, static_argnums=(0, 1, 2))
 def estimated(chip, estimator, slots, key=KEY, start=ZERO, params=PARAMS):
     return chip.value_and_gradient(params, (), estimator, slots, key, start)
 
@@ -84,7 +85,7 @@ def flat(chip, estimator, slots, **more):
     return np.asarray(LAYOUT.flatten(estimated(chip, estimator, slots, **more)[1]))
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(quickly, static_argnums=0)
 def _many(code):
     keys = jax.random.split(jax.random.key(11), MANY)
     starts = jax.random.bits(jax.random.key(1), (MANY,), jnp.uint32)

@@ -11,7 +11,7 @@ import plexgrad as pg
 from plexgrad.chips import AbstractEffect
 from plexgrad.core.spec import concrete
 from plexgrad.training import checkpoint, fused
-from tests.laws.effect_laws import QUICK
+from tests.laws.quickly import quickly
 
 from .helpers import CHIP, DITHER, SGD, XOR, run_of
 
@@ -42,12 +42,12 @@ def training(stack):
     same = jax.tree.map(lambda leaf: leaf[np.zeros(SEEDS, int)], keys)
     keys = same._replace(noise=keys.noise)
     axes = (0, 0, None, None, None)
-    step = jax.jit(jax.vmap(loop.run, in_axes=axes), compiler_options=QUICK)
+    step = quickly(jax.vmap(loop.run, in_axes=axes))
 
     def steps(state, first, last):
         return step(state, keys, DATA, np.uint32(first), np.uint32(last))
 
-    return jax.jit(jax.vmap(loop.init), compiler_options=QUICK)(keys), steps
+    return quickly(jax.vmap(loop.init))(keys), steps
 
 
 @every_stack
