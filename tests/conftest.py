@@ -6,8 +6,13 @@ import importlib.metadata
 import os
 import platform
 import signal
+import time
 from pathlib import Path
 from types import ModuleType
+
+KEPT = Path(__file__).parents[1] / ".jax_cache"
+KEPT_S = 30 * 24 * 3600
+"""How long a program is kept; JAX itself never removes one."""
 
 
 def _processor():
@@ -25,8 +30,7 @@ def _keep_compiled_programs():
     A variable of the user's own wins. Programs hold machine code, hence the processor.
     """
     name = f"{importlib.metadata.version('jaxlib')}-{_processor()}"
-    folder = Path(__file__).parents[1] / ".jax_cache" / name
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(KEPT / name))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
@@ -51,6 +55,13 @@ settings.load_profile("compiled")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_sessionstart(session):
+    if not hasattr(session.config, "workerinput"):
+        for file in KEPT.glob("*/*-cache"):
+            if time.time() - file.stat().st_mtime > KEPT_S:
+                file.unlink()
 
 
 def pytest_collection_modifyitems(items):
