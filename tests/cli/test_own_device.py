@@ -202,3 +202,45 @@ def test_a_run_on_a_device_is_timed_on_itself_and_on_what_is_named(plexgrad):
     each = record.throughput["seconds"] / record.evaluations["total"]
     constants = told["emulated MLP EMU-0001"]["constants"]
     assert constants["evaluation_s"] == pytest.approx(each)
+
+
+FAILING = """
+from plexgrad import lab
+
+class Failing(lab.EmulatedMLP):
+    count = 0
+    def fails(self):
+        self.count += 1
+        if self.count == 30:
+            raise KIND
+    def measure(self, *args, **more):
+        self.fails()
+        return super().measure(*args, **more)
+    def step(self, *args):
+        self.fails()
+        return super().step(*args)
+
+def device():
+    return Failing([2, 2, 1])
+"""
+
+RUN = ("--slots", 60, "--batch", 2, "--amplitude", 0.05, "--points", 6, "-q")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("ValueError('wrong lengths')", 2), ("KeyboardInterrupt", 3)],
+)
+def test_an_own_device_that_fails_leaves_a_run_that_goes_on(
+    plexgrad, tmp_path, kind, status
+):
+    file = tmp_path / "failing.py"
+    file.write_text(FAILING.replace("KIND", kind))
+    words = ("chip", "train", f"python:{file}:device")
+    found, _, err = plexgrad(*words, "xor", *RUN, "--out", "run")
+    assert found == status, err
+    again = "go on with: plexgrad chip train python:"
+    assert f"saved; {again}" in err
+    file.write_text(FAILING.replace("KIND", kind).replace("== 30", "== -1"))
+    assert plexgrad(*words, "--resume", "--out", "run", "-q")[0] == 0
+    assert plexgrad("report", "run")[0] == 0

@@ -23,7 +23,7 @@ from plexgrad.cli.chip_setting import (
     start_of,
     started,
 )
-from plexgrad.cli.ends import finish, stopped
+from plexgrad.cli.ends import ending_of, finish, saved_words, say, stopped
 from plexgrad.cli.folders import refuse_taken, run_folder
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.report import draw
@@ -35,6 +35,7 @@ from plexgrad.core.signals import listening
 from plexgrad.lab import find, host
 from plexgrad.lab.bench import Worn
 from plexgrad.lab.device import LinkLost
+from plexgrad.lab.doubts import NothingRead
 from plexgrad.lab.each import folders_of, train_each
 from plexgrad.report.event_files import EventFiles
 from plexgrad.training import checkpoint
@@ -330,8 +331,15 @@ def _run(
             return run()
     except KeyboardInterrupt:
         raise stopped(folders[0], again) from None
-    except (LinkLost, Worn):
+    except LinkLost:
         stopped(folders[0], again)
+        raise
+    except (Worn, NothingRead) as error:
+        say(f"plexgrad: {error}")
+        raise stopped(folders[0], again) from None
+    except Exception:
+        if (ended := ending_of(folders[0])).get("saved") is not None:
+            say(saved_words(ended, again))
         raise
 
 

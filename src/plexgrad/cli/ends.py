@@ -30,16 +30,19 @@ def saved_words(ended: dict[str, Any], again: str) -> str:
     return "nothing new was saved"
 
 
+def ending_of(folder: Path) -> dict[str, Any]:
+    """What a record says of how its run ended; empty if it does not."""
+    found = Record.found(folder)  # no room for it, or none was made yet
+    return {} if found is None else found.extra.get("ended", {})
+
+
 def stopped(folder: Path, again: str) -> typer.Exit:
     """Say what was saved of a run that was interrupted; what to raise."""
-    try:
-        ended = Record.load(folder).extra.get("ended", {})
-    except (OSError, ValueError):  # no room for it, or none was made yet
-        ended = {}
+    ended = ending_of(folder)
     words = saved_words(ended, again)
     if ended.get("saved") is None and any(folder.glob("checkpoint*.npz")):
         words += f"; an earlier checkpoint is kept; go on with: {again}"
-    _say(words)
+    say(words)
     if heard.at_once:
         processes.leave(AT_ONCE)
         return typer.Exit(AT_ONCE)
@@ -56,12 +59,13 @@ def finish(record: Record, again: str) -> None:
     if record.status != "stopped":
         return
     ended = record.extra.get("ended", {})
-    _say(f"stopped: {ended.get('why')}")
-    _say(saved_words(ended, again))
+    say(f"stopped: {ended.get('why')}")
+    say(saved_words(ended, again))
     if ended.get("by") != "stop":
         raise typer.Exit(STOPPED)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line to the operator, quiet or not."""
     with contextlib.suppress(OSError):  # a terminal that is gone
         secho(line(text), err=True, bold=True)
