@@ -29,3 +29,10 @@ def raised(error, standalone_mode):
 def test_an_error_of_the_system_names_the_file(error, said, capsys):
     assert guarded(partial(raised, error)) == 2
     assert capsys.readouterr().err == f"plexgrad: {said}\n"
+
+
+def test_an_error_of_a_driver_ends_with_its_traceback_and_a_status_of_its_own(capsys):
+    assert guarded(partial(raised, RuntimeError("the laser is off"))) == 5
+    told = capsys.readouterr().err
+    assert "in raised" in told
+    assert "RuntimeError: the laser is off" in told

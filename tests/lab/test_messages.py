@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from plexgrad.lab import messages
 from plexgrad.lab.capabilities import Capabilities, Knobs
-from plexgrad.lab.device import Measurement, Shown
+from plexgrad.lab.device import LinkLost, Measurement, Shown
+from plexgrad.lab.hello import Hello, answered
 from plexgrad.lab.messages import Reader
 from plexgrad.lab.perturbations import REFERENCES, Codes, Update
 
@@ -136,3 +137,9 @@ def test_capabilities_survive_json():
 def test_complaints(make, said):
     with pytest.raises(ValueError, match=said):
         make()
+
+
+@pytest.mark.parametrize("told", [b"[" * 200_000, b"3", b"[]", b'{"groups": [7]}'])
+def test_what_a_device_says_of_itself_is_read_with_care(told):
+    with pytest.raises((ValueError, LinkLost)):
+        Capabilities.from_json(answered(Hello(1, 2), 1, told))

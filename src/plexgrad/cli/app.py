@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -27,6 +28,7 @@ from plexgrad.cli.ends import (
     AT_ONCE,
     DIVERGED,
     DONE,
+    FAILED,
     LINK_LOST,
     STATUSES,
     STOPPED,
@@ -132,6 +134,9 @@ def guarded(command: Callable[..., Any]) -> int:
         except (ValueError, TypeError, OSError, ImportError) as error:
             _complain(error)
             return ASKED_WRONGLY
+        except Exception:  # a driver's, or ours: whoever mends it needs to see where
+            traceback.print_exc()
+            return FAILED
     return DONE
 
 

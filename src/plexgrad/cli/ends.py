@@ -12,12 +12,14 @@ from plexgrad.core.signals import heard
 from plexgrad.core.words import line
 from plexgrad.training import processes
 
-DONE, DIVERGED, ASKED_WRONGLY, STOPPED, LINK_LOST, AT_ONCE = 0, 1, 2, 3, 4, 130
+DONE, DIVERGED, ASKED_WRONGLY, STOPPED, LINK_LOST, FAILED = range(6)
+AT_ONCE = 130
 """Exit statuses; the last after a second Ctrl-C (or SIGTERM, or SIGHUP)."""
 
 STATUSES = (
     "Exit status: 0 done (a goal that was reached included), 1 diverged, 2 asked "
-    "wrongly, 3 stopped, 4 no link, or a lost one; 130 after a second Ctrl-C."
+    "wrongly, 3 stopped, 4 no link, or a lost one, 5 an error of a driver or of "
+    "plexgrad, with its traceback; 130 after a second Ctrl-C."
 )
 
 

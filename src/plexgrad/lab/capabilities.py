@@ -206,7 +206,18 @@ class Capabilities:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Capabilities":
-        """The inverse of `to_json`; fields of a later version are left out."""
+        """The inverse of `to_json`; fields of a later version are left out.
+
+        Raises ValueError for what no device can be.
+        """
+        try:
+            return cls._from_json(data)
+        except (AttributeError, KeyError, TypeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(f"capabilities must be a device's, got {what}") from error
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any]) -> "Capabilities":
         known = {each.name for each in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
         if values.get("amplitude_high") is None:

@@ -6,11 +6,12 @@ that. Firmware of before reads the first four bytes and answers without a versio
 knows version 2 answers in it, and both go on with that.
 """
 
-import json
 import struct
 from dataclasses import dataclass
 from typing import Any
 
+from plexgrad.core.reading import plain_json
+from plexgrad.core.shape import mapping
 from plexgrad.lab.checksums import crc32c
 from plexgrad.lab.device import LinkLost
 
@@ -51,9 +52,9 @@ class Hello:
 def answered(hello: Hello, version: int, said: bytes) -> dict[str, Any]:
     """What a device told. Raises LinkLost if it is no answer to this hello."""
     try:
-        told = json.loads(said)
+        told = mapping("the answer to a hello", plain_json("the answer", said))
     except ValueError as error:
-        raise LinkLost(f"a hello must be answered in JSON: {error}") from None
+        raise LinkLost(str(error)) from None
     if version == 2 and told.get("to") != f"{hello.token:016x}":
         raise LinkLost("the answer was to the hello of another host")
     return told

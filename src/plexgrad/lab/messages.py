@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from plexgrad.core.reading import plain_json
 from plexgrad.lab.checksums import crc32c
 from plexgrad.lab.device import Autonomy, Measurement, Shown, Trace
 from plexgrad.lab.perturbations import (
@@ -58,6 +59,9 @@ CLOCKS = ("none", "estimated", "measured")
 TYPES = ("", "<f4", "<u4", "<u2", "|u1", "|i1", "<f8")
 
 NUMBER = struct.Struct("<I")
+MOST_MARKED = 2**28
+"""Parameters of a device, at most, of which some may be marked."""
+
 SESSION = 8
 """Bytes of a session, which a request of version 2 begins its payload with."""
 
@@ -292,6 +296,8 @@ def read_answer(data: bytes) -> Measurement:
         raise ValueError(f"clock must be below {len(CLOCKS)}, got {clock}")
     saturated = None
     if marks is not None:
+        if size > MOST_MARKED:
+            raise ValueError(f"marked must be {MOST_MARKED} at most, got {size}")
         if marks.dtype.kind not in "iu" or (marks.size and marks.max() >= size):
             raise ValueError(f"marks must be parameters below {size}, got others")
         saturated = np.zeros(size, bool)
@@ -308,4 +314,4 @@ def plain(data: Any) -> bytes:
 
 def read_plain(data: bytes) -> Any:
     """The inverse of `plain`."""
-    return json.loads(data)
+    return plain_json("a message", data)

@@ -6,7 +6,6 @@ an instrument that is gone costs a time-out, which ends the connection; the next
 connects again. How answers find their questions stands in `dialogue`.
 """
 
-import json
 import time
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from plexgrad.core.extras import lacking
+from plexgrad.core.reading import plain_json
 from plexgrad.core.validate import one_of
 from plexgrad.lab.capabilities import Capabilities
 from plexgrad.lab.device import (
@@ -247,7 +247,7 @@ class ScpiDevice:
             talk.echo = ""
         asked = [b"*ESR?", b"SYST:CAP?", b"SYST:ERR?"]
         events, (told, *_), _ = talk.ask(asked, fits=_tells_capabilities)
-        data = json.loads(told)
+        data = plain_json("SYST:CAP?", told)
         talk.echo = data["echo"] if data.get("echo") in ECHOES else ""
         can = replace(Capabilities.from_json(data), autonomous=False)
         who = [each.strip() for each in [*name.split(","), "", "", ""][:4]]
@@ -263,7 +263,7 @@ def _tells_capabilities(found: Units) -> bool:
     if len(found) != 3 or not isinstance(found[1][0], bytes):
         return False
     try:
-        return isinstance(json.loads(found[1][0]), dict)
+        return isinstance(plain_json("SYST:CAP?", found[1][0]), dict)
     except ValueError:
         return False
 
