@@ -45,9 +45,11 @@ import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-# A shell that starts tests in the background lets them ignore Ctrl-C.
+# A shell that starts tests in the background lets them ignore Ctrl-C, nohup a hang-up.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The first example of a shape compiles, so its time says nothing.
 settings.register_profile("compiled", deadline=None)

@@ -65,7 +65,7 @@ def test_traces_need_an_analog_run_and_a_length(plexgrad, tmp_path):
     assert "--trace must have a run with --analog" in err
     status, _, err = plexgrad("train", "xor", "--analog", *SHORT, "--trace", "0", *out)
     assert status == 2
-    assert "--trace must be an integer of at least 1" in err
+    assert "trace must be an integer of at least 1" in err
     assert not (tmp_path / "run").exists()
 
 

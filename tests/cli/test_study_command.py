@@ -34,11 +34,11 @@ def test_a_study_runs_and_leaves_a_page(plexgrad, somewhere):
     status, out, err = plexgrad("study", "squares")
     assert status == 0
     folder = somewhere / "runs" / "squares-machine"
-    assert err.startswith("machine: 3 cells, ")
+    assert err.startswith("machine: 5 cells, ")
     assert "met           two squared: 4 (wanted 4, within 10 %)" in out
-    assert "cell 2 of 3 n-2" in err
+    assert "cell 2 of 5 n-2" in err
     assert "Squares" in (folder / "report.html").read_text()
-    assert StudyResult.load(folder).facts["cells"] == 3
+    assert StudyResult.load(folder).facts["cells"] == 5
 
 
 def test_the_same_command_goes_on_and_fresh_begins_anew(plexgrad):
@@ -47,7 +47,7 @@ def test_the_same_command_goes_on_and_fresh_begins_anew(plexgrad):
     plexgrad("study", "squares", "--out", "here", "--resume", "-q")
     assert RAN == []
     plexgrad("study", "squares", "--out", "here", "--fresh", "-q")
-    assert len(RAN) == 3
+    assert len(RAN) == 5
 
 
 def test_ctrl_c_says_how_to_go_on(plexgrad):
@@ -107,7 +107,7 @@ def test_a_golden_record_is_kept_with_an_index(plexgrad, somewhere):
     kept = somewhere / "golden" / "squares"
     assert {p.name for p in kept.iterdir()} == {"README.md", "plot.png", "result.json"}
     index = (somewhere / "golden" / "README.md").read_text()
-    assert "| [squares](squares/README.md) | Squares | tiny | 1 met |" in index
+    assert "| [squares](squares/README.md) | Squares | machine | 1 met |" in index
     before = (kept / "README.md").read_text()
     assert "| met | two squared | 4 | 4 | within 10 % |" in before
     (kept / "README.md").unlink()

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import hadamard
 
@@ -47,6 +47,7 @@ def test_indices_are_distinct_non_zero_and_below_the_period(shapes):
     assert found.max() < allocate(layout).period
 
 
+@settings(max_examples=25)  # each shape compiles
 @given(SHAPES)
 def test_the_bare_code_is_the_hadamard_row_of_its_index(shapes):
     layout = layout_of(shapes)

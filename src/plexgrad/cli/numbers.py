@@ -9,7 +9,7 @@ import typer
 from plexgrad.core.clock import MAX_SLOTS
 from plexgrad.core.validate import at_least, int_at_least, positive
 
-ABOVE_0 = ("amplitude", "eta", "tau_hp", "target")
+ABOVE_0 = ("amplitude", "eta", "tau_hp", "target", "scoring")
 AT_LEAST_0 = ("write_cost", "patience", "settle", "listen", "step_limit")
 FROM_0 = ("key", "seed", "process", "knob_budget", "port")
 FROM_1 = (

@@ -37,7 +37,8 @@ def refuse_unserved(
         return rule.update(params, state, params, value=jnp.float32(0.0))[0]
 
     try:
-        jax.eval_shape(once, params)
+        with jax.numpy_dtype_promotion("standard"):  # a schedule counts in integers
+            jax.eval_shape(once, params)
     except TypeError as error:
         if (found := UNMET.search(str(error))) is None:
             raise
