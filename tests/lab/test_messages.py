@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from plexgrad.lab import messages
 from plexgrad.lab.capabilities import Capabilities, Knobs
 from plexgrad.lab.device import LinkLost, Measurement, Shown
+from plexgrad.lab.frames import Frame
 from plexgrad.lab.hello import Hello, answered
 from plexgrad.lab.messages import Reader
 from plexgrad.lab.perturbations import REFERENCES, Codes, Update
+from plexgrad.lab.session import Session, busy
 
 codes = st.builds(
     Codes,
@@ -139,7 +141,67 @@ def test_complaints(make, said):
         make()
 
 
-@pytest.mark.parametrize("told", [b"[" * 200_000, b"3", b"[]", b'{"groups": [7]}'])
-def test_what_a_device_says_of_itself_is_read_with_care(told):
+@pytest.mark.parametrize("said", [b"[" * 200_000, b"3", b"[]", b'{"groups": [7]}'])
+def test_what_a_device_says_of_itself_is_read_with_care(said):
     with pytest.raises((ValueError, LinkLost)):
-        Capabilities.from_json(answered(Hello(1, 2), 1, told))
+        Capabilities.from_json(answered(Hello(1, 2), 1, said))
+
+
+def told(**changed):
+    """What a device of version 2 answers to the hello of token 1."""
+    who = {"vendor": "v", "model": "m", "serial": "s"}
+    right = {
+        "frame": 2,
+        "to": f"{1:016x}",
+        "session": "0" * 16,
+        "room": 4096,
+        "parts": True,
+        "made": None,
+        "boot": 7,
+        "last": 3,
+        "identity": who,
+        "capabilities": {"groups": []},
+    }
+    return messages.plain(right | changed)
+
+
+def test_a_hello_is_answered_with_fields_of_a_later_version_too():
+    found = answered(Hello(1, 2), 2, told(later=1))
+    assert Session.of(found).room == 4096
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"session": None},
+        {"session": 5},
+        {"session": "00"},
+        {"frame": 1, "session": 1 << 16},
+        {"frame": [2]},
+        {"last": "3"},
+        {"last": -1},
+        {"last": 2**32 - 1},
+        {"room": None},
+        {"made": "x"},
+        {"boot": []},
+        {"identity": None},
+        {"identity": {"vendor": "v"}},
+        {"capabilities": None},
+    ],
+)
+def test_a_hello_that_is_answered_with_nonsense_is_no_link(wrong):
+    with pytest.raises(LinkLost):
+        answered(Hello(1, 2), 2, told(**wrong))
+
+
+@pytest.mark.parametrize("said", [b"{}", b"[]", b'{"free_s":"x","take":true}', b"\xff"])
+def test_a_busy_answer_that_makes_no_sense_is_no_link(said):
+    with pytest.raises(LinkLost):
+        busy("tcp://x", Frame(1, 0, 0, said, 2))
+    assert "tcp://x is in use" in busy("tcp://x", Frame(1, 0, 0, said))
+
+
+def test_a_device_elsewhere_cannot_ask_for_all_memory():
+    one = {"low": 0, "high": 1}
+    with pytest.raises(ValueError, match="the parameters must be 67108864 at most"):
+        Capabilities.from_json({"groups": [{"shape": [10**12], **one}]})

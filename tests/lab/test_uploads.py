@@ -251,3 +251,19 @@ def test_samples_of_bits_stay_bytes_in_parts():
     np.testing.assert_array_equal(held(served)[0], x)
     assert messages.narrow(x).dtype == np.uint8
     assert Command.PART == 10
+
+
+@pytest.mark.parametrize("counts", [[0, 1], [5], [b""]])
+def test_a_device_that_takes_no_samples_in_for_good_is_given_up(counts, monkeypatch):
+    device, asked = opened(Served(chip())), []
+
+    def ask(self, command, *_):
+        asked.append(command)
+        if len(asked) > 100:
+            raise AssertionError("asked for ever")
+        said = counts[len(asked) % len(counts)]
+        return said if isinstance(said, bytes) else messages.NUMBER.pack(said)
+
+    monkeypatch.setattr(Remote, "_ask", ask)
+    with pytest.raises(LinkLost, match=r"must take in 3000 samples|by a number"):
+        device.load_samples(*samples(), "train")

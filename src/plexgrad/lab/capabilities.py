@@ -18,6 +18,9 @@ from plexgrad.core.validate import at_least, finite, one_of, positive_int
 RETURNS = ("cost", "outputs", "hits")
 GRANULARITIES = ("all", "row", "one")
 
+MOST_PARAMETERS = 2**26
+"""Of a device in another process, whose word alone says how much is to be held."""
+
 
 @dataclass(frozen=True)
 class Knobs:
@@ -208,7 +211,7 @@ class Capabilities:
     def from_json(cls, data: Mapping[str, Any]) -> "Capabilities":
         """The inverse of `to_json`; fields of a later version are left out.
 
-        Raises ValueError for what no device can be.
+        Raises ValueError for what no device can be, `MOST_PARAMETERS` included.
         """
         try:
             return cls._from_json(data)
@@ -229,6 +232,10 @@ class Capabilities:
             if found.get("start") is not None:
                 found["start"] = tuple(found["start"])
             groups.append(Knobs(**{**found, "shape": tuple(found["shape"])}))
+        if (count := sum(group.count for group in groups)) > MOST_PARAMETERS:
+            raise ValueError(
+                f"the parameters must be {MOST_PARAMETERS} at most, got {count}"
+            )
         values["groups"] = tuple(groups)
         for name in ("returns", "makes_codes"):
             if name in values:

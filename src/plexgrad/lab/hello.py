@@ -6,18 +6,68 @@ that. Firmware of before reads the first four bytes and answers without a versio
 knows version 2 answers in it, and both go on with that.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import Any
 
-from plexgrad.core.reading import plain_json
-from plexgrad.core.shape import mapping
+from plexgrad.core.reading import plain_json, shown
+from plexgrad.core.shape import (
+    Rule,
+    either,
+    fields,
+    integer,
+    mapping,
+    maybe,
+    text,
+    truth,
+    whole,
+    word_of,
+)
 from plexgrad.lab.checksums import crc32c
 from plexgrad.lab.device import LinkLost
 
 TAKE = 1
 _OLD = struct.Struct("<I")
 _NEW = struct.Struct("<IBBI")
+
+
+def _below(limit: int) -> Rule:
+    def check(name: str, value: Any) -> int:
+        if whole(name, value) >= limit:
+            raise ValueError(f"{name} must be below {limit}, got {value}")
+        return value
+
+    return check
+
+
+def _session(name: str, value: Any) -> str:
+    if not re.fullmatch("[0-9a-f]{16}", text(name, value)):
+        raise ValueError(f"{name} must be 16 hexadecimal digits, got {shown(value)}")
+    return value
+
+
+_WHO = fields({"vendor": text, "model": text, "serial": text}, {"firmware": text})
+_ABOUT = {
+    "boot": integer,
+    # The next order's number must fit its 32 bits too.
+    "last": _below(2**32 - 1),
+    "identity": _WHO,
+    "capabilities": mapping,
+}
+_TOLD = {
+    1: fields({"session": _below(2**16), **_ABOUT}),
+    2: fields(
+        {
+            "session": _session,
+            "room": whole,
+            "parts": either(truth, whole),
+            "made": maybe(whole),
+            **_ABOUT,
+        }
+    ),
+}
+_FRAME = fields({}, {"frame": word_of((1, 2))})
 
 
 @dataclass(frozen=True)
@@ -57,4 +107,8 @@ def answered(hello: Hello, version: int, said: bytes) -> dict[str, Any]:
         raise LinkLost(str(error)) from None
     if version == 2 and told.get("to") != f"{hello.token:016x}":
         raise LinkLost("the answer was to the hello of another host")
-    return told
+    try:
+        rule = _TOLD[_FRAME("the answer to a hello", told).get("frame", 1)]
+        return rule("the answer to a hello", told)
+    except ValueError as error:
+        raise LinkLost(str(error)) from None

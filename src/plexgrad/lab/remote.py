@@ -11,7 +11,7 @@ Restarted if the device has lost what it held, or made another order meanwhile;
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,8 @@ SLOWEST = 100e3
 
 PART_BYTES = 1 << 20
 """Bytes of a part of a large set of samples."""
+
+_WHO = tuple(each.name for each in fields(Identity))
 
 
 class Remote:
@@ -152,20 +154,27 @@ class Remote:
     def _load_in_parts(self, x: np.ndarray, y: np.ndarray, key: str) -> None:
         whole = Part(key, len(x), mark(x, y))
         each = max(1, self._part_bytes() * len(x) // (x.nbytes + y.nbytes))
-        have, stuck = self._have(whole), 0
+        have, stuck, fell = self._have(whole), 0, 0
         while have < len(x):
             self.on_loading(have, len(x))
             parts = x[have : have + each], y[have : have + each]
             part = replace(whole, start=have, x=parts[0], y=parts[1])
             before, have = have, self._have(part)
             stuck = 0 if have > before else stuck + 1
-            if stuck == self.attempts:
+            # Never back to 0: a device that goes to and fro would take for ever.
+            fell += have < before
+            if self.attempts in (stuck, fell):
                 raise LinkLost(f"the device must take in {len(x)} samples, has {have}")
         self.on_loading(len(x), len(x))
 
     def _have(self, part: Part) -> int:
         """Samples that the device has of a set, after a part of it."""
-        return NUMBER.unpack(self._ask(Command.PART, part.encode()))[0]
+        told = self._ask(Command.PART, part.encode())
+        if len(told) != NUMBER.size:
+            raise LinkLost(
+                f"a part must be answered by a number, got {len(told)} bytes"
+            )
+        return NUMBER.unpack(told)[0]
 
     def _part_bytes(self) -> int:
         """Bytes of a part: two seconds of a slow line, and no more than is taken."""
@@ -257,8 +266,9 @@ class Remote:
         self._deframer.versions = (self._session.version,)
         about = told["identity"], told["capabilities"]
         if self._known is None or about != self._about:
+            who = {name: about[0][name] for name in _WHO if name in about[0]}
+            self._known = Identity(**who), Capabilities.from_json(about[1])
             self._about = about
-            self._known = Identity(**about[0]), Capabilities.from_json(about[1])
         here, left = self._known[0], self._number
         if order is None or before is None:
             self._number = last

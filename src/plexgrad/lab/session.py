@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from plexgrad.core.shape import fields, maybe, real, truth
+from plexgrad.core.words import line
+from plexgrad.lab.device import LinkLost
 from plexgrad.lab.frames import MAX_FRAME, Frame
 from plexgrad.lab.messages import Command, read_plain
+
+_BUSY = fields({"free_s": maybe(real), "take": truth})
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,15 @@ class Session:
 
 
 def busy(url: str, reply: Frame) -> str:
-    """What a device says that another host has."""
+    """What a device says that another host has; LinkLost if it makes no sense."""
     if reply.version == 1:
-        said = f"if its host is gone, it is free in {reply.payload.decode()} s"
+        free = line(reply.payload.decode(errors="replace"), 20)
+        said = f"if its host is gone, it is free in {free} s"
     else:
-        told = read_plain(reply.payload)
+        try:
+            told = _BUSY("the answer of a busy device", read_plain(reply.payload))
+        except ValueError as error:
+            raise LinkLost(str(error)) from None
         free = "" if told["free_s"] is None else f"free in {told['free_s']:.1f} s"
         take = "taken over at once with --take (take=True)" if told["take"] else ""
         said = " or ".join(filter(None, (free, take))) or "its host is at work"
