@@ -12,6 +12,8 @@ from plexgrad.cli import compile_cache
 from plexgrad.cli.compile_cache import Entries, folder, swept
 from tests.children import PATIENCE_S
 
+OURS = "jaxlib-0.7.1-0123abcd"
+
 CHILD = """
 import jax, jax.numpy as jnp
 from jax import monitoring
@@ -98,12 +100,25 @@ def test_two_writers_and_a_reader_never_meet_half_a_program(tmp_path):
 def test_the_programs_that_were_used_last_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(compile_cache, "MOST_BYTES", 250)
     for number in range(4):
-        file = tmp_path / "version" / f"{number}-cache"
+        file = tmp_path / OURS / f"{number}-cache"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(bytes(100))
         os.utime(file, (number, number))
     swept(tmp_path)
     assert {file.name for file in tmp_path.glob("*/*")} == {"2-cache", "3-cache"}
+
+
+def test_what_the_user_keeps_in_the_folder_stays(tmp_path):
+    names = ("notes.txt", "data/old.bin", "jaxlib-mine/a-cache", f"{OURS}/old.bin")
+    ours = [tmp_path / OURS / name for name in ("a-cache", f".{'0' * 16}.part")]
+    for file in (*(tmp_path / name for name in names), *ours):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        os.truncate(file, compile_cache.MOST_BYTES + 1)
+        os.utime(file, (1, 1))
+    swept(tmp_path)
+    assert all((tmp_path / name).exists() for name in names)
+    assert not any(file.exists() for file in ours)
 
 
 def test_the_folder_is_the_users_and_says_for_what_it_is(monkeypatch, tmp_path):

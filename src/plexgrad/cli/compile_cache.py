@@ -8,6 +8,7 @@ one that is damaged is compiled anew. No trouble with the folder ever ends a com
 import hashlib
 import os
 import platform
+import re
 import secrets
 import warnings
 from contextlib import suppress
@@ -26,6 +27,8 @@ MOST_BYTES = 2**29
 """Size of the folder, of all versions and processors; the oldest programs go first."""
 
 ENDING = "-cache"
+FOLDERS = re.compile(r"jaxlib-.+-[0-9a-f]{8}")
+FILES = re.compile(rf".+{ENDING}|\.[0-9a-f]{{16}}\.part")
 DIGEST = hashlib.sha256
 
 
@@ -84,9 +87,14 @@ class Entries:
 
 
 def swept(root: Path) -> None:
-    """Remove the programs that were not used for longest, down to `MOST_BYTES`."""
+    """Remove the programs that were not used for longest, down to `MOST_BYTES`.
+
+    Whatever else is in the folder stays: the user may have named one with files in it.
+    """
     found = []
-    for file in root.glob("*/*"):
+    for file in root.glob("jaxlib-*/*"):
+        if not (FOLDERS.fullmatch(file.parent.name) and FILES.fullmatch(file.name)):
+            continue
         with suppress(OSError):
             told = file.stat()
             found.append((told.st_mtime, told.st_size, file))
