@@ -1,5 +1,7 @@
 """A device that tells its cost alone: record, page and panel are about its knobs."""
 
+import dataclasses
+
 import numpy as np
 import optax
 import pytest
@@ -8,6 +10,7 @@ import plexgrad as pg
 from plexgrad import lab
 from plexgrad.lab.saved import MOST_KNOBS
 from plexgrad.report import page
+from plexgrad.report.facts import warnings
 from plexgrad.report.sentence import sentence
 from tests.lab.mesh import mesh
 
@@ -60,3 +63,10 @@ def test_the_page_is_about_a_device_with_knobs(record):
         assert title in made
     assert "value, V" in made
     assert "network with" not in made
+
+
+def test_a_cost_that_has_not_fallen_is_said(record):
+    assert not any("no lower" in text for text in warnings(record))
+    worse = {**record.curves, "train_cost": record.curves["train_cost"][::-1]}
+    said = warnings(dataclasses.replace(record, curves=worse))
+    assert any("no lower at the end" in text for text in said)

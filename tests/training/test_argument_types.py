@@ -61,6 +61,10 @@ def test_training_says_what_it_expects(where, changed, said):
         (lambda: pg.grad(jnp.sum, CODE, 4), "estimator must be an estimator"),
         (lambda: pg.grad(jnp.sum, METHOD, 4)(jnp.ones(3), key="a"), "key must be"),
         (
+            lambda: pg.grad(lambda x: float(x.sum()), METHOD, 4)(jnp.ones(3), key=1),
+            "loss must be a function of JAX, .*pure_callback",
+        ),
+        (
             lambda: lab.train(
                 "emulated:2-2-1",
                 XOR,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, PyTree
 
@@ -16,6 +17,9 @@ from plexgrad.core.contracts import AbstractChip, AbstractEstimator
 from plexgrad.core.keys import as_key
 from plexgrad.core.probe import Reading, WeightProbe
 from plexgrad.core.validate import function, instance, positive_int
+
+UNTRACED = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
+"""What JAX raises where a function asks for numbers while it is traced."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,15 @@ def value_and_grad(
         def at(params: PyTree, _: PyTree) -> Any:
             return loss(params, *args, **kwargs)
 
-        chip = Function(at, vectorize)
-        return chip.value_and_gradient(params, (), estimator, slots, as_key(key), slot)
+        chip, here = Function(at, vectorize), as_key(key)
+        try:
+            return chip.value_and_gradient(params, (), estimator, slots, here, slot)
+        except UNTRACED as error:
+            raise TypeError(
+                "loss must be a function of JAX, with a derivative or without: other "
+                "code goes into jax.pure_callback, knobs into lab.Wrapped; got "
+                f"{str(error).splitlines()[0]}"
+            ) from error
 
     return grad_fn
 

@@ -160,12 +160,14 @@ def warnings(record: Record) -> list[str]:
     found = []
     slots, asked = axis(record, "slot"), record.spec.get("slots")
     if record.status == "stopped":
-        last = "early" if slots is None else f"at slot {count(slots[-1])}"
-        of = f" of {count(asked)}" if asked and slots is not None else ""
+        ended = record.evaluations.get("slots")
+        last = "early" if ended is None else f"at slot {count(ended)}"
+        of = f" of {count(asked)}" if asked and ended is not None else ""
         why = line(part(record.extra, "ended").get("why") or "", 200)
+        scored = "" if slots is None else f", slot {count(slots[-1])}"
         found.append(
-            f"Stopped {last}{of}{f' ({why})' if why else ''}. Every number is from "
-            "the last measured point."
+            f"Stopped {last}{of}{f' ({why})' if why else ''}. Scores are those of the "
+            f"last point{scored}."
         )
     elif record.status not in ("finished", "diverged"):
         found.append(f"Status: {record.status}.")
@@ -178,9 +180,22 @@ def warnings(record: Record) -> list[str]:
             f"The parameters that were kept are those of the best point by "
             f"{line(kept.get('by'), 200)}; scores are of the last."
         )
+    found += _no_better(record)
     advice = record.extra.get("advice")
     found += map(str, advice if isinstance(advice, list) else [])
     return found + _doubts(part(record.extra, "lab"))
+
+
+def _no_better(record: Record) -> list[str]:
+    """What is easily overlooked where no accuracy tells of it."""
+    metric = headline_metric(record)
+    costs = None if metric is None or "cost" not in metric else series(record, metric)
+    if costs is None or len(costs) < 2 or not (costs[-1] >= costs[0]).all():
+        return []
+    return [
+        f"The {label(str(metric))} is no lower at the end ({np.mean(costs[-1]):.3g}) "
+        f"than at the start ({np.mean(costs[0]):.3g})."
+    ]
 
 
 DOUBTS = {
