@@ -34,20 +34,31 @@ from plexgrad.cli.ends import (
     STOPPED,
 )
 from plexgrad.cli.numbers import check_numbers
-from plexgrad.cli.saying import echo, secho
+from plexgrad.cli.saying import echo, nobody_reads, secho
 from plexgrad.core.signals import heard, listening
 from plexgrad.core.words import line, plain
 from plexgrad.training.processes import leave
 
 
+class _Passed(Exception):
+    """Carries its cause past the parser, which would end with 1 for it."""
+
+
 class _Commands(TyperGroup):
-    """Lets an interrupt through, which the parser would take for a mistake."""
+    """Lets through what the parser would take for a mistake, or for an end of its own:
+    an interrupt, and a link that ends or breaks."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(AT_ONCE if heard.at_once else STOPPED) from None
+        except BrokenPipeError as error:
+            if nobody_reads():
+                raise typer.Exit(DONE) from None
+            raise _Passed from error
+        except EOFError as error:
+            raise _Passed from error
 
 
 app = typer.Typer(
@@ -123,12 +134,19 @@ def guarded(command: Callable[..., Any]) -> int:
     """Exit status of a command (see `ends`), with one line for what went wrong."""
     with listening(asks=False):
         try:
-            command(standalone_mode=True)
+            try:
+                command(standalone_mode=True)
+            except _Passed as passed:
+                raise passed.__cause__ or passed from None
         except SystemExit as end:
+            # The parser, or rich, ends so where nobody reads the help that was asked.
+            if isinstance(end.__context__, BrokenPipeError):
+                nobody_reads()
+                return DONE
             return end.code if isinstance(end.code, int) else int(end.code is not None)
         except KeyboardInterrupt:
             return AT_ONCE if heard.at_once else STOPPED
-        except (ConnectionError, TimeoutError) as error:
+        except (ConnectionError, TimeoutError, EOFError) as error:
             _complain(error)
             return LINK_LOST
         except (ValueError, TypeError, OSError, ImportError) as error:
@@ -148,7 +166,7 @@ def _complain(error: Exception) -> None:
 def _words(error: Exception) -> str:
     """What went wrong; the file's name comes first where the system gave a number."""
     if not (isinstance(error, OSError) and error.strerror):
-        return str(error)
+        return str(error) or type(error).__name__
     what = error.strerror[:1].lower() + error.strerror[1:]
     named = " and ".join(str(n) for n in (error.filename, error.filename2) if n)
     return f"{named}: {what}" if named else what
