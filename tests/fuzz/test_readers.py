@@ -6,6 +6,8 @@ A few hundred inputs for each; `benchmarks/fuzz.py` tries as many as are asked f
 import itertools
 import json
 import os
+import time
+import tracemalloc
 
 import hypothesis
 import hypothesis.strategies as st
@@ -86,6 +88,43 @@ def test_depth_is_bounded(text):
         plain_json("here", f"[{deep}]")
     with pytest.raises(ValueError, match="at most 100 levels deep"):
         plain_toml("here", f"a{'.a' * 5000} = 1")
+
+
+@pytest.mark.parametrize("part", [".a", " . a", '."a"', ".'a.b#'", '."\\"a"'])
+@pytest.mark.parametrize(
+    "around",
+    [
+        "a{} = 1",
+        "[a{}]",
+        "[[a{}]]",
+        "x = {{a{} = 1}}",
+        "# don't\na{} = 1",
+        'x = """a"""""\na{} = 1',
+        'x = {{y = """\\\\""""", a{} = 1}}',
+        "x = {{y = '''a''''', a{} = 1}}",
+    ],
+)
+def test_a_long_dotted_key_is_refused_before_it_is_parsed(part, around):
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="at most 100 levels deep"):
+        plain_toml("here", around.format(part * 5000))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**21
+    plain_toml("here", around.format(part * 90))
+
+
+def test_dots_of_numbers_and_of_text_are_no_depth():
+    text = f"x = [{'0.5, ' * 500}]\ny = '{'.' * 500}'\nz = \"{'.' * 500}\"\n# "
+    found = plain_toml("here", text + "." * 500)
+    assert (len(found["x"]), len(found["y"]), len(found["z"])) == (500, 500, 500)
+
+
+@pytest.mark.parametrize("bit", ['"""', "'''", '"', "'", '\\"""', '"" ', "a"])
+def test_the_time_for_a_toml_text_is_that_of_its_length(bit):
+    began = time.process_time()
+    complaint(plain_toml, "here", "x = " + bit * (2**20 // len(bit) - 4))
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize(

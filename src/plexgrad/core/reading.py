@@ -7,6 +7,7 @@ anything but a ValueError that names the file.
 
 import json
 import os
+import re
 import reprlib
 import stat
 import tomllib
@@ -22,6 +23,16 @@ MOST_TOML = 2**20
 
 DEEPEST = 100
 """Lists and mappings inside one another."""
+
+# What TOML says outside of keys, and what a key's parts are made of. Nothing is tried
+# twice, so that the time is that of the text's length.
+_TOML_TEXT = re.compile(
+    r'''"""(?:[^"\\]|\\.|"{1,2}(?!"))*+(?:"{3,5})?+'''
+    r"""|'''(?:[^']|'{1,2}(?!'))*+(?:'{3,5})?+"""
+    r"""|"(?:[^"\\\n]|\\[^\n])*+"?+|'[^'\n]*+'?+|\#[^\n]*+""",
+    re.DOTALL,
+)
+_TOML_WORD = re.compile(r"[A-Za-z0-9_\- \t]+")
 
 _SHOW = reprlib.Repr()
 _SHOW.maxlevel, _SHOW.maxstring, _SHOW.maxother = 2, 60, 60
@@ -81,6 +92,9 @@ def plain_toml(name: str, data: bytes | str) -> dict[str, Any]:
         raise ValueError(f"{name} must be at most {MOST_TOML} bytes, got {len(data)}")
     try:
         text = data.decode() if isinstance(data, bytes) else data
+        # The parser keeps all beginnings of a dotted key.
+        if "." * DEEPEST in _TOML_WORD.sub("", _TOML_TEXT.sub("", text)):
+            raise RecursionError
         found = tomllib.loads(text)
     except RecursionError as error:
         raise ValueError(f"{name} must be at most {DEEPEST} levels deep") from error
