@@ -89,6 +89,9 @@ def array(data: bytes) -> np.ndarray:
     rest = len(data) - file.tell()
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != rest:
         raise ValueError(f"an array of {dtype}{list(shape)} must not have {rest} bytes")
+    # Empty text takes no bytes here, and some for each in the memory of a reader.
+    if not dtype.itemsize and math.prod(shape) > 1:
+        raise ValueError(f"an array of {dtype} must be of one, got {list(shape)}")
     flat = np.frombuffer(data, dtype, math.prod(shape), file.tell()) if rest else None
     if flat is None:
         return np.zeros(shape, dtype)
