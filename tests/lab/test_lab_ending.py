@@ -107,11 +107,11 @@ def test_a_second_interrupt_leaves_the_knobs_at_rest(tmp_path):
 def test_a_full_disk_is_told_and_the_run_goes_on(tmp_path, whole, monkeypatch):
     plain, calls = saved.checkpoint.write_atomically, []
 
-    def write(path, data):
+    def write(path, data, *before):
         calls.append(path)
         if len(calls) in (2, 3):
             full()
-        plain(path, data)
+        plain(path, data, *before)
 
     monkeypatch.setattr(saved.checkpoint, "write_atomically", write)
     bowl = Bowl()

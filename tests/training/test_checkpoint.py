@@ -1,6 +1,7 @@
 """One file from which a run goes on, and what is wrong with a file that cannot."""
 
 import io
+import os
 import re
 import tracemalloc
 import zipfile
@@ -57,6 +58,30 @@ def test_where_files_have_one_name_the_one_before_is_copied(file, monkeypatch):
     monkeypatch.setattr(checkpoint.os, "link", refuse)
     checkpoint.save(file, STATE, PROGRESS | {"done": 13})
     assert (done(file), done(checkpoint.previous(file))) == (13, 12)
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_full_disk_leaves_both_and_a_kill_one_file_of_two_names(
+    file, monkeypatch, step
+):
+    checkpoint.save(file, STATE, PROGRESS | {"done": 13})
+    plain = getattr(os, step)
+
+    def fail(*names):
+        # Of the two that take a place, the checkpoint's own is the last.
+        if step != "replace" or names[-1] == file:
+            raise OSError(28, "No space left on device")
+        return plain(*names)
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save(file, STATE, PROGRESS | {"done": 14})
+    monkeypatch.undo()
+    before = 13 if step == "replace" else 12
+    assert (done(file), done(checkpoint.previous(file))) == (13, before)
+    checkpoint.save(file, STATE, PROGRESS | {"done": 15})
+    assert (done(file), done(checkpoint.previous(file))) == (15, 13)
+    assert len(list(file.parent.iterdir())) == 2
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK", "zeros", "short"])
@@ -124,6 +149,7 @@ def header(shape, descr="<f4"):
     [
         pytest.param(header((2**40,)), id="a shape beyond its bytes"),
         pytest.param(header((-1, -6)) + bytes(24), id="a negative shape"),
+        pytest.param(header((10**8,), "<U0"), id="texts of no bytes"),
         pytest.param(header((1,), "|O") + bytes(8), id="an object"),
         pytest.param(b"hello", id="no array"),
     ],
@@ -136,6 +162,17 @@ def test_an_array_is_as_large_as_its_bytes(file, content):
         archive.writestr("names.npy", buffer.getvalue())
     with pytest.raises(ValueError, match=f"{re.escape(str(file))} must be a check"):
         checkpoint.load(file, {"w": np.zeros(6, np.float32)})
+
+
+def test_names_of_no_bytes_take_no_memory(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("names.npy", header((10**8,), "<U0"))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"must be a checkpoint: .* must be of one"):
+        checkpoint.read(file)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**21
 
 
 def test_a_zip_bomb_is_not_unpacked(file):

@@ -120,11 +120,11 @@ def test_a_full_disk_is_told_and_tried_again_and_measures_nothing_twice(
 ):
     plain, calls = checkpoint.write_atomically, []
 
-    def write(path, data):
+    def write(path, data, *before):
         calls.append(path.name)
         if len(calls) in (2, 3):
             full()
-        plain(path, data)
+        plain(path, data, *before)
 
     monkeypatch.setattr(checkpoint, "write_atomically", write)
     with pytest.warns(NotWritten, match="cannot be written, .* the run goes on: "):

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 LEFT = re.compile(r"\..+\.[0-9a-f]{8}\.part")
@@ -13,10 +14,13 @@ class NotWritten(UserWarning):
     """A file could not be written, and the run goes on without it."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(
+    path: Path, data: bytes, before: Callable[[Path], None] | None = None
+) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new one.
 
-    It may be read by whom the process's umask says.
+    It may be read by whom the process's umask says. `before` is called with the path
+    once all is on the disk, and before it takes the place of the old one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -26,6 +30,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if before is not None:
+            before(path)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

@@ -52,8 +52,8 @@ def save(
     arrays |= {"spec": np.array(json.dumps(spec)), SEALED: np.array(True)}
     arrays["names"] = np.array(sorted(arrays))
     data = archives.packed(arrays)
-    _keep(path)
-    write_atomically(path, data)
+    # Not kept before there is a new one: a full disk must cost no older one.
+    write_atomically(path, data, _keep)
 
 
 def load(
@@ -165,6 +165,9 @@ def damaged(path: Path) -> Path:
 def _keep(path: Path) -> None:
     """Give what is at `path` its second name, without a moment in which it has none."""
     if not path.is_file():
+        return
+    # After a kill in between, both names may be of one file; a link would be left.
+    if previous(path).is_file() and path.samefile(previous(path)):
         return
     # Named so that what a kill leaves of it is swept.
     second = previous(path).with_name(f".{previous(path).name}.00000000.part")
