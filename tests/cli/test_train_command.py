@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import plexgrad as pg
+from plexgrad.core.files import NotWritten, write_atomically
 from tests.children import PATIENCE_S
 
 TINY = ("--slots", 400, "--seeds", 2, "--points", 2)
@@ -281,3 +282,24 @@ def test_parameters_are_exported_and_started_from(plexgrad, tmp_path):
     np.testing.assert_array_equal(numbers, wanted["0/weight"].reshape(-1))
     assert plexgrad("export", "one", "--seed", 2)[0] == 2
     assert plexgrad("train", "xor", "--net", "2-3-1", "--start", "one")[0] == 2
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_how_the_run_ended(
+    plexgrad, tmp_path, monkeypatch
+):
+    def write(path, data):
+        if b'"curves": {}' not in data:  # all but a record without results
+            raise OSError(28, "No space left on device")
+        write_atomically(path, data)
+
+    for module in ("core.record", "report.page", "report.metrics"):
+        monkeypatch.setattr(f"plexgrad.{module}.write_atomically", write)
+    with pytest.warns(NotWritten) as told:
+        status, out, err = plexgrad("train", "xor", *TINY, "--no-backprop", "--json")
+    assert status == 0, err
+    assert json.loads(out)["status"] == "finished"
+    said = " ".join(str(each.message) for each in told)
+    assert "the record cannot be written" in said
+    assert "the report cannot be written" in said
+    record = pg.Record.load(tmp_path / "runs" / "xor")
+    assert (record.status, record.final) == ("finished", {})

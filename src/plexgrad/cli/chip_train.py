@@ -26,7 +26,7 @@ from plexgrad.cli.chip_setting import (
 from plexgrad.cli.ends import ending_of, finish, saved_words, say, stopped
 from plexgrad.cli.folders import refuse_taken, run_folder
 from plexgrad.cli.options import use_devices
-from plexgrad.cli.report import draw
+from plexgrad.cli.report import draw_ended
 from plexgrad.cli.run_options import BestKept, PatiencePoints, Until
 from plexgrad.cli.screen import Screen, show
 from plexgrad.core.claim import claimed
@@ -315,7 +315,7 @@ def train(
         done = _run(run, screen, folders, go_on)
         for one, place in zip(done, folders, strict=True):
             if one.final:
-                draw(one, place, as_json)
+                draw_ended(one, place, as_json)
             if not as_json:
                 print_accounts(one.extra["lab"])
         for one in done:

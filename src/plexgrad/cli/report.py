@@ -2,13 +2,15 @@
 
 import json
 import shlex
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from plexgrad.cli.saying import echo
+from plexgrad.cli.saying import echo, nobody_reads
 from plexgrad.core.claim import owner
+from plexgrad.core.files import NotWritten
 from plexgrad.core.owner import lives, named
 from plexgrad.core.record import Record
 from plexgrad.core.study_result import StudyResult
@@ -66,14 +68,40 @@ def _state(record: Record, folder: Path) -> str:
 
 def draw(record: Record, folder: Path, as_json: bool) -> None:
     """Write the metrics and the page into the folder, and print the sum of it."""
+    _print(record, folder, _write(record, folder), as_json)
+
+
+def draw_ended(record: Record, folder: Path, as_json: bool) -> None:
+    """The same after a run, whose end is its own: what cannot be written is told."""
+    page = None
+    try:
+        page = _write(record, folder)
+    except OSError as error:
+        _warn(f"the report cannot be written: {error}")
+    try:
+        _print(record, folder, page, as_json)
+    except OSError as error:
+        if not nobody_reads():
+            _warn(f"the result cannot be printed: {error}")
+
+
+def _warn(said: str) -> None:
+    warnings.warn(said, NotWritten, stacklevel=3)
+
+
+def _write(record: Record, folder: Path) -> Path:
     write_metrics(record, folder)
-    page = write_page(record, folder)
+    return write_page(record, folder)
+
+
+def _print(record: Record, folder: Path, page: Path | None, as_json: bool) -> None:
     if as_json:
         echo(json.dumps({**to_json_summary(record), "folder": str(folder)}))
         return
     for line in summary_lines(record):
         echo(line)
-    echo(f"{'report':<16}{page}")
+    if page is not None:
+        echo(f"{'report':<16}{page}")
 
 
 def draw_study(result: StudyResult, folder: Path, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from plexgrad.cli.options import (
     use_devices,
     with_options,
 )
-from plexgrad.cli.report import draw
+from plexgrad.cli.report import draw_ended
 from plexgrad.cli.run_options import BestKept, PatiencePoints, Until
 from plexgrad.cli.screen import Screen, show
 from plexgrad.cli.trace import draw_start, refuse_untraceable
@@ -312,7 +312,7 @@ def train(
         watchers = Watchers(screen, folder, settings, going_on, tensorboard)
         record = _run(arguments, folder, going_on, watchers, again)
         if processes.first() and record.final:
-            draw(record, folder, as_json)
+            draw_ended(record, folder, as_json)
             draw_start(arguments, trace, folder)
         finish(record, again)
 

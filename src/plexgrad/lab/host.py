@@ -39,12 +39,13 @@ from plexgrad.lab.windows import AHEAD, Batches, in_runs
 from plexgrad.training import checkpoint
 from plexgrad.training.arguments import refuse_no_dataset, refuse_other_types
 from plexgrad.training.discrete import Keys
-from plexgrad.training.ending import Ending, Stop, save_record
+from plexgrad.training.ending import Ending, Stop
 from plexgrad.training.history import METRICS
 from plexgrad.training.keeping import Best, Keep
 from plexgrad.training.live import Live
 from plexgrad.training.order import Order
 from plexgrad.training.progress import Watcher
+from plexgrad.training.recorded import save_ended
 from plexgrad.training.rule import rule_spec
 from plexgrad.training.starting import found
 
@@ -225,7 +226,7 @@ def _recorded(spec: dict[str, Any], loop: Loop, data: Dataset | None) -> Record:
             loop.rescue()
         record = _record(spec, loop, status, diverged, data)
         if folder is not None:
-            save_record(lambda: record.save(folder))
+            save_ended(record, folder, ending)
         ended = "failed" if ending.by == "error" else status
     finally:
         if loop.live is not None:

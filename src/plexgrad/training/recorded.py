@@ -13,7 +13,7 @@ from plexgrad.core.params import named
 from plexgrad.core.record import Record, versions
 from plexgrad.training.analog import AnalogState
 from plexgrad.training.discrete import NEVER, State
-from plexgrad.training.ending import Ending
+from plexgrad.training.ending import Ending, save_record
 from plexgrad.training.history import METRICS, History
 from plexgrad.training.instruments import TRAIN_SCORED
 from plexgrad.training.run import Run
@@ -116,6 +116,19 @@ def not_running(folder: Path, spec: dict[str, Any], ending: Ending) -> None:
     found = Record.found(folder)
     if found is None or found.status == "running":
         empty(spec, "stopped", ending).save(folder)
+
+
+def save_ended(record: Record, folder: Path, ending: Ending) -> None:
+    """Save the record of a run that has ended; without room, at least how it ended.
+
+    A small record says so over one that says "running"; an earlier one stays.
+    """
+    if save_record(lambda: record.save(folder)):
+        return
+    found = Record.found(folder)
+    if found is None or found.status == "running":
+        told = ending if ending.by else None
+        save_record(lambda: empty(record.spec, record.status, told).save(folder))
 
 
 def machine() -> str:

@@ -37,7 +37,7 @@ from plexgrad.training.keeping import Keep
 from plexgrad.training.order import Order, Sampling
 from plexgrad.training.preflight import refuse_hopeless
 from plexgrad.training.progress import Watcher
-from plexgrad.training.recorded import empty, not_running, recorded
+from plexgrad.training.recorded import empty, not_running, recorded, save_ended
 from plexgrad.training.rule import build_rule
 from plexgrad.training.run import Run
 from plexgrad.training.specs import build, describe, know
@@ -205,7 +205,7 @@ def train(
                 save_record(lambda: not_running(folder, spec, ending))
             raise
         if folder is not None and processes.first():
-            save_record(lambda: record.save(folder))
+            save_ended(record, folder, ending)
         if ending.error is not None:
             raise ending.error
     return record
