@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -88,6 +88,36 @@ def test_all_that_begin_together_get_folders_of_their_own(tmp_path):
         found = list(pool.map(stack.enter_context, new))
     names = {path.name for path in found}
     assert names == {"xor", *(f"xor-{n}" for n in range(2, 9))}
+
+
+@pytest.mark.parametrize("step", ["ftruncate", "pwrite"])
+def test_a_lock_that_cannot_be_written_is_let_go(tmp_path, monkeypatch, step):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, full)
+        with pytest.raises(OSError, match="No space"), claimed(tmp_path / "a" / "run"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    with claimed(tmp_path / "a" / "run"):
+        pass
+
+
+def test_a_folder_that_others_take_away_is_made_again(tmp_path, monkeypatch):
+    plain, left = os.mkdir, [1, 1, 1]
+
+    def taken_away(path, *mode):
+        if os.path.basename(path) == "xor" and left:
+            left.pop()
+            with suppress(OSError):
+                (tmp_path / "runs").rmdir()
+        plain(path, *mode)
+
+    monkeypatch.setattr(os, "mkdir", taken_away)
+    with claimed_free(tmp_path / "runs" / "xor") as mine:
+        assert mine.is_dir()
+    assert not left
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", '{"pid": "x"}', '{"pid": -1}'])

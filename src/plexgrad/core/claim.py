@@ -25,6 +25,9 @@ except ImportError:  # not on Windows: the name alone decides
 
 LOCK = ".lock"
 
+TRIES = 100
+"""How often a folder is made that others take away: not for ever, where none can be."""
+
 _turn = threading.Lock()
 _claims: dict[str, "_Claim"] = {}
 
@@ -39,9 +42,13 @@ class _Claim:
     def __init__(self, folder: Path, made: list[Path]) -> None:
         self.path, self.used, self.made = folder / LOCK, False, made
         self.file = _locked(self.path)
-        os.ftruncate(self.file, 0)
-        os.pwrite(self.file, json.dumps(this_process()).encode(), 0)
-        sweep(folder)
+        try:
+            os.ftruncate(self.file, 0)
+            os.pwrite(self.file, json.dumps(this_process()).encode(), 0)
+            sweep(folder)
+        except BaseException:  # else the open file would lock this process out
+            self.end()
+            raise
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -80,11 +87,11 @@ def claimed_free(folder: Path) -> Iterator[Path]:
     Runs that are started together each get one of their own.
     """
     missing = _missing(folder.parent)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _make(folder.parent, exist_ok=True)
     number, mine = 1, folder
     while True:
         try:
-            mine.mkdir()
+            _make(mine)
             break
         except FileExistsError:
             number += 1
@@ -139,10 +146,19 @@ def _missing(folder: Path) -> list[Path]:
     return [each for each in (folder, *folder.parents) if not each.exists()]
 
 
+def _make(folder: Path, exist_ok: bool = False) -> None:
+    """Make a folder, while others may take away the empty ones that it is to be in."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=exist_ok)
+            return
+    folder.mkdir(parents=True, exist_ok=exist_ok)
+
+
 def _locked(path: Path) -> int:
     """An open file with its lock held. Raises Taken if another has it."""
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent, exist_ok=True)
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:  # its owner has just taken the empty folder away
