@@ -1,6 +1,9 @@
 """A bench's own device from the command line: in a file, without a task, by hand."""
 
+import bz2
+import gzip
 import json
+import lzma
 import re
 import shlex
 import shutil
@@ -132,6 +135,17 @@ def test_parameters_that_make_no_sense_are_refused(plexgrad, mesh, words, said):
     status, _, err = plexgrad("chip", "write", mesh, *words)
     assert status == 2
     assert said in err
+
+
+def test_text_is_read_as_it_is_and_not_unpacked(plexgrad, mesh):
+    text = b"1 # one\n" * 4
+    Path("four.txt").write_bytes(text)
+    assert plexgrad("chip", "write", mesh, "four.txt")[0] == 0
+    for ending, packing in (("gz", gzip), ("bz2", bz2), ("xz", lzma)):
+        name = f"four.{ending}"
+        Path(name).write_bytes(packing.compress(text))
+        status, _, err = plexgrad("chip", "write", mesh, name)
+        assert (status, f"{name} must hold parameters" in err) == (2, True)
 
 
 @pytest.mark.parametrize("saved", [True, False])

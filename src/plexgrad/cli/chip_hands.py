@@ -1,5 +1,6 @@
 """`plexgrad chip read`, `write` and `evaluate`: a device by hand, without training."""
 
+import io
 import json
 import os
 import time
@@ -13,7 +14,7 @@ from plexgrad.cli.chip_setting import Take, task_of
 from plexgrad.cli.options import use_devices
 from plexgrad.cli.saying import echo
 from plexgrad.core import arrays as archives
-from plexgrad.core.reading import file_bytes, read_json
+from plexgrad.core.reading import file_bytes, read_json, shown
 from plexgrad.core.record import write_atomically
 from plexgrad.lab import find
 from plexgrad.lab.bench import Bench
@@ -180,7 +181,7 @@ def _read(path: Path) -> np.ndarray:
             told = read_json(path)
             found = np.array(told["parameters"] if isinstance(told, dict) else told)
         else:
-            found = np.loadtxt(path, ndmin=1)
+            found = np.loadtxt(io.BytesIO(file_bytes(path, LARGEST)), ndmin=1)
         return _finite(np.asarray(found, float).reshape(-1), str(path))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must hold parameters: {error}") from error
@@ -195,5 +196,6 @@ def _of_archive(path: Path) -> np.ndarray:
 
 def _finite(found: np.ndarray, name: str) -> np.ndarray:
     if not found.size or not np.isfinite(found).all():
-        raise ValueError(f"{name} must hold finite numbers, got {found.tolist()!r:.60}")
+        got = shown(found[:7].tolist())
+        raise ValueError(f"{name} must hold finite numbers, got {got}")
     return found
