@@ -233,6 +233,43 @@ def test_the_spread_is_not_moved_by_a_glitch_that_came_in():
     assert spread.far(np.array([3.0, 3.01]), 1) is None
 
 
+def test_costs_that_are_equal_or_alone_are_no_measure():
+    """Errors that are counted, and pieces of one row: sound, and nothing is far."""
+    spread = Spread(False)
+    for number in range(200):
+        wrong = 0.125 if number % 16 == 9 else 0.0
+        for costs in ([0.0, wrong], [0.5]):
+            assert spread.far(np.array(costs), 1) is None
+            spread.learn()
+
+
+def test_pieces_without_a_rest_skip_no_window():
+    knobs = Knobs(noise=0.0)
+    device = lab.Wrapped(knobs.set, knobs.read, lab.Knobs((8,), 0.0, 5.0), max_rows=2)
+    record = lab.train(
+        device,
+        None,
+        estimator=pg.estimators.WeightPerturbation(pg.codes.Rademacher(0.05)),
+        rule=SGD,
+        slots=60 * 16,
+        clock=pg.Clock(16, 1, 16),
+        key=1,
+        points=2,
+    )
+    counts = record.extra["lab"]
+    assert counts["skipped"] == counts["asked_again"] == 0
+
+
+@pytest.mark.parametrize("rule", [SGD, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize("number", [3, 5, 6, 8, 20])
+def test_a_bad_reading_at_the_beginning_is_measured_again(rule, number):
+    (good, wanted), bad = sound(rule), Knobs(spoilt(number, number, 1000.0))
+    record = run(bad, rule)
+    assert record.extra["lab"]["asked_again"] in (1, 2)
+    assert bad.jump < 1.5 * good.jump
+    np.testing.assert_allclose(record.final["train_cost"], wanted, atol=0.03)
+
+
 def test_samples_that_cost_a_thousand_times_as_much_are_believed():
     spread = Spread(True)
     for _ in range(64):

@@ -65,7 +65,7 @@ class Doubts:
             total += len(again)
             found = np.where(far, again, found)
             far = self.spread.far(found, groups)
-        if far is not None:
+        if far is not None and self.spread.sure:
             found = np.where(far, np.float32(np.nan), found)
             self._far = True
         else:

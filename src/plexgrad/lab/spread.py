@@ -9,7 +9,9 @@ for the perturbation. Too far is beyond all of
   moves the cost a thousand times as much as one that is learnt), once if not.
 
 A glitch that came in is no measure for the next: both are robust. Honest costs with
-heavy tails are far below this (docs/decisions/0021).
+heavy tails are far below this (docs/decisions/0021). Costs that are equal, or alone in
+their group, say nothing of the usual. Before that is known, a group is far beyond `FAR`
+times the widest so far, or its own least cost: reason to measure again, not to skip.
 """
 
 import math
@@ -21,6 +23,9 @@ from jaxtyping import Bool
 FAR, TAIL = 100.0, 10.0
 KEPT, KNOWN = 128, 16
 """Groups that are remembered, and those that must have been seen before any is far."""
+
+FEW = 3
+"""Groups that must have been seen before the widest of them is a measure."""
 
 FRESH = 16
 """Groups after which the limit is taken anew: medians in every window cost too much."""
@@ -38,7 +43,12 @@ class Spread:
     def forget(self) -> None:
         """Begin anew: the costs have changed for good."""
         self.seen: deque[float] = deque(maxlen=KEPT)
-        self.limit, self.new = np.inf, 0
+        self.limit, self.new = self.least, 0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the usual is known, so that what is far may be skipped."""
+        return len(self.seen) >= KNOWN
 
     def far(self, cost: np.ndarray, groups: int) -> Bool[np.ndarray, " rows"] | None:
         """The rows of groups that lie too far apart; None if there are none."""
@@ -50,24 +60,31 @@ class Spread:
             self.apart = (rows.max(axis=1) - rows.min(axis=1)).tolist()
         if not max(self.apart) > self.limit:
             return None
-        apart = np.asarray(self.apart)
-        floor = self.level * np.abs(rows).min(axis=1)
-        wrong = apart > np.maximum(self.limit, floor)
+        wrong = np.asarray(self.apart) > np.maximum(self.limit, self._floor(rows))
         return np.repeat(wrong, rows.shape[1]) if wrong.any() else None
+
+    def _floor(self, rows: np.ndarray) -> np.ndarray:
+        """What each group may lie apart, whatever the groups before did."""
+        least = np.abs(rows).min(axis=1)
+        if len(self.seen) >= FEW:
+            return self.level * least
+        return np.where(least > 0, FAR * least, np.inf)
 
     def learn(self) -> None:
         """Remember the readings that were looked at last: they are believed."""
         if not all(map(math.isfinite, self.apart)):
             return
-        self.seen.extend(self.apart)
-        self.new += len(self.apart)
-        if self.new >= FRESH:
+        told = [apart for apart in self.apart if apart > 0]
+        self.seen.extend(told)
+        self.new += len(told)
+        if not self.sure:
+            widest = FAR * max(self.seen) if len(self.seen) >= FEW else 0.0
+            self.limit = max(widest, self.least)
+        elif self.new >= FRESH:
             self._refresh()
 
     def _refresh(self) -> None:
         self.new = 0
-        if len(self.seen) < KNOWN:
-            return
         usual = np.asarray(self.seen)
         wide = max(FAR * np.median(usual), TAIL * np.percentile(usual, 90))
         self.limit = max(float(wide), self.least)
