@@ -1,5 +1,7 @@
 """A lab's own functions: how often knobs are set, and that they are left at rest."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -82,3 +84,24 @@ def test_what_fails_leaves_it_at_rest():
     with pytest.raises(RuntimeError, match="the meter is gone"):
         train(bench)
     assert bench.sets[-1] == bench.device.theta.tolist()
+
+
+@pytest.mark.parametrize(("busy", "rests"), [(4, True), (10**6, False)])
+def test_a_bus_that_is_busy_for_a_moment_is_asked_again(busy, rests):
+    bench, left = Bench3(), [0]
+
+    def set_knobs(theta):
+        if left[0]:
+            left[0] -= 1
+            raise RuntimeError("the bus is busy")
+        bench.set(theta)
+
+    bench.device.set_knobs = set_knobs
+    with (
+        nullcontext() if rests else pytest.warns(UserWarning, match="brought to rest"),
+        Bench(bench.device) as guard,
+    ):
+        guard.measure(PAIR, lab.Shown())
+        left[0] = busy
+    assert bench.device.rests == rests
+    assert (bench.sets[-1] == [0.0] * 3) == rests

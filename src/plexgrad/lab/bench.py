@@ -31,6 +31,7 @@ from plexgrad.lab.device import (
 from plexgrad.lab.notes import Notes, Tell
 from plexgrad.lab.perturbations import Codes, Perturbations, Update, summed
 from plexgrad.lab.readings import Misread
+from plexgrad.lab.resting import rested
 from plexgrad.lab.transient import Transient, is_lost, kinds
 from plexgrad.lab.words import Generator
 
@@ -81,7 +82,7 @@ class Bench:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.device.close()
+        rested(self.device)
 
     def open(self) -> None:
         """Open the device and read what it holds."""

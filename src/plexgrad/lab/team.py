@@ -20,6 +20,7 @@ from plexgrad.lab.deal import Part, deal, gathered, in_calls
 from plexgrad.lab.device import Device, Identity, LinkLost, Measurement, Shown
 from plexgrad.lab.notes import Notes
 from plexgrad.lab.perturbations import Codes, Perturbations, Update
+from plexgrad.lab.resting import rested
 from plexgrad.lab.roster import Sums, common, joint_identity
 from plexgrad.lab.transient import Transient, is_lost
 
@@ -49,7 +50,7 @@ class Member:
     def dismiss(self) -> None:
         """Close the device and end the thread."""
         with contextlib.suppress(Exception):  # a driver's close must not raise
-            self.ask(self.bench.device.close).result()
+            self.ask(rested, self.bench.device).result()
         self._thread.shutdown()
 
 

@@ -75,11 +75,17 @@ class Wrapped:
         self._set(self.theta)
 
     def close(self) -> None:
-        """The knobs go to rest, if they can be reached."""
+        """The knobs go to rest, if they can be reached: see `rests`."""
         self.lingers = False
         if self._perturbed or self._now is not None:
+            self._perturbed = True  # until they are known to rest
             with contextlib.suppress(Exception):
                 self._rest()
+
+    @property
+    def rests(self) -> bool:
+        """Whether the knobs are at rest, as far as is known."""
+        return not self._perturbed
 
     def identify(self) -> Identity:
         return self.identity
