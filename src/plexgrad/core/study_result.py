@@ -338,7 +338,10 @@ _RESULT = shape.fields(
             _of_kind(Plot, x=_AXIS, y=_AXIS, series=shape.each(_SERIES))
         ),
         "notes": shape.each(shape.text),
-        "study": shape.by_name(shape.text),
+        "study": shape.fields(
+            dict.fromkeys(("name", "title", "source", "scale"), shape.text),
+            others=shape.text,
+        ),
         "facts": shape.fields(
             {},
             {
